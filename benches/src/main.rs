@@ -1,0 +1,3 @@
+//! Every figure against its peer in one run.
+
+fn main() {}

@@ -1,0 +1,2 @@
+//! Work under way.
+#![no_std]

@@ -1,0 +1,5 @@
+//! Deterministic simulation of LoRaWAN FUOTA campaigns, and the `fuota` command line.
+
+#![forbid(unsafe_code)]
+
+pub mod cli;
