@@ -1,0 +1,240 @@
+//! The device side: elimination on bits in RAM, bytes in a store.
+
+use crate::bits;
+use crate::geometry::{FragmentKind, FragmentNumber, Geometry, row_words};
+use crate::rule::ParityRule;
+use crate::store::{Entry, FragmentStore, RankOnly, Slot};
+use crate::triangle::{Triangle, triangle_words};
+use crate::{FecError, InsertError};
+
+/// How a decoder spends memory.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Mode {
+    /// A triangle over the lost fragments and one accumulator: the least RAM, bytes are added on arrival.
+    Triangular,
+}
+
+/// 32-bit words of memory that a decoder needs for `fragments` uncoded fragments of which up to `max_lost`
+/// may be unknown when parity begins to count.
+#[must_use]
+pub const fn words(mode: Mode, fragments: u16, max_lost: u16) -> usize {
+    match mode {
+        Mode::Triangular => 2 * row_words(fragments) + triangle_words(max_lost),
+    }
+}
+
+/// What a fragment changed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Progress {
+    /// It counted; so many independent fragments are still needed.
+    NeedMore {
+        /// Independent fragments still needed: `MissingFrag` of `FragSessionStatusAns` before it saturates.
+        missing: u16,
+    },
+    /// It brought nothing new.
+    Redundant,
+    /// Enough has been received; [`Decoder::solve`] finds the rest of the data block.
+    Solvable,
+    /// The data block is whole.
+    Complete,
+}
+
+/// The streaming decoder with the least memory.
+///
+/// Uncoded fragments go straight to their slots. The first parity fragment that brings something fixes which
+/// fragments are the lost ones, and they become the columns of a triangular bit matrix; from then on every
+/// fragment, parity or late uncoded one, is a row. A block is complete at the very fragment that gives the
+/// rows full rank, in any order of arrival. Each slot is written once.
+#[derive(Debug, Clone)]
+pub struct Decoder<W> {
+    words: W,
+    geometry: Geometry,
+    rule: ParityRule,
+    max_lost: u16,
+    /// Uncoded fragments unknown: all that have not come, or the columns once they are fixed.
+    lost: u16,
+    /// Rows in the triangle: not 0 means that the columns are fixed.
+    rank: u16,
+    /// Columns solved, the last one first.
+    solved: u16,
+}
+
+impl<W: AsRef<[u32]> + AsMut<[u32]>> Decoder<W> {
+    /// A decoder of nothing yet, in memory of at least [`words`] words.
+    ///
+    /// # Errors
+    /// [`FecError::NotEnoughMemory`].
+    pub fn new(geometry: Geometry, rule: ParityRule, max_lost: u16, mut memory: W) -> Result<Self, FecError> {
+        let max_lost = max_lost.min(geometry.nb_frag());
+        let expected = words(Mode::Triangular, geometry.nb_frag(), max_lost);
+        let lent = memory.as_mut();
+        if lent.len() < expected {
+            return Err(FecError::NotEnoughMemory { expected, got: lent.len() });
+        }
+        lent.fill(0);
+        Ok(Self { words: memory, geometry, rule, max_lost, lost: geometry.nb_frag(), rank: 0, solved: 0 })
+    }
+
+    /// The shape of the data block.
+    pub const fn geometry(&self) -> Geometry {
+        self.geometry
+    }
+
+    /// Independent fragments still needed: what `FragSessionStatusAns` reports, saturated at 255, as
+    /// `MissingFrag` (TS004-1.0.0 §3.2).
+    pub const fn missing(&self) -> u16 {
+        self.lost - self.rank
+    }
+
+    /// Whether the whole data block is in the store.
+    pub const fn is_complete(&self) -> bool {
+        self.missing() == 0 && self.solved == self.rank
+    }
+
+    /// Takes a fragment, and solves for the lost ones if it was the last one needed.
+    ///
+    /// # Errors
+    /// [`FecError::FragmentLength`], [`FecError::AlreadyComplete`], [`FecError::TooManyMissing`] or
+    /// [`InsertError::Store`]: the decoder is in the state before. If the store fails while the lost fragments
+    /// are solved for, the fragment has counted and [`solve`](Self::solve) goes on.
+    pub fn insert<S: FragmentStore>(
+        &mut self,
+        n: FragmentNumber,
+        fragment: &[u8],
+        store: &mut S,
+    ) -> Result<Progress, InsertError<S::Error>> {
+        let expected = self.geometry.frag_size();
+        if fragment.len() != usize::from(expected) {
+            return Err(FecError::FragmentLength { expected, got: fragment.len() }.into());
+        }
+        self.take(n, fragment, store)
+    }
+
+    /// Takes a fragment whose bytes nobody keeps: for simulations that only ask whether a block is complete.
+    ///
+    /// # Errors
+    /// [`FecError::AlreadyComplete`] or [`FecError::TooManyMissing`], in the state before.
+    pub fn insert_rank(&mut self, n: FragmentNumber) -> Result<Progress, FecError> {
+        match self.take(n, &[], &mut RankOnly) {
+            Ok(progress) => Ok(progress),
+            Err(InsertError::Fec(error)) => Err(error),
+        }
+    }
+
+    /// Goes on with finding the lost fragments after the store failed on the way.
+    ///
+    /// # Errors
+    /// [`InsertError::Store`]: what has been solved is kept.
+    pub fn solve<S: FragmentStore>(&mut self, store: &mut S) -> Result<Progress, InsertError<S::Error>> {
+        if self.missing() > 0 {
+            return Ok(Progress::NeedMore { missing: self.missing() });
+        }
+        let nb_frag = self.geometry.nb_frag();
+        let Parts { known, triangle, .. } = parts(self.words.as_mut(), nb_frag, self.lost);
+        let mut position = nb_frag;
+        for done in 0..self.lost {
+            position = bits::last_zero_before(known, position);
+            if done < self.solved {
+                continue;
+            }
+            // Everything to the right of this column is known by now.
+            let column = self.lost - 1 - done;
+            store.read(Slot::Parity(column)).map_err(InsertError::Store)?;
+            store.copy(0);
+            let mut other = position;
+            for right in column + 1..self.lost {
+                other = bits::next_zero(known, other + 1);
+                if triangle.get(column, right) {
+                    store.read(Slot::Data(other)).map_err(InsertError::Store)?;
+                    store.xor(0);
+                }
+            }
+            store.save(0, Slot::Data(position), Entry::Solved(position)).map_err(InsertError::Store)?;
+            self.solved += 1;
+        }
+        Ok(Progress::Complete)
+    }
+
+    fn take<S: FragmentStore>(
+        &mut self,
+        n: FragmentNumber,
+        fragment: &[u8],
+        store: &mut S,
+    ) -> Result<Progress, InsertError<S::Error>> {
+        if self.missing() == 0 {
+            return Err(FecError::AlreadyComplete.into());
+        }
+        let nb_frag = self.geometry.nb_frag();
+        let Parts { known, row, mut triangle } = parts(self.words.as_mut(), nb_frag, self.lost);
+        match self.geometry.kind(n) {
+            FragmentKind::Uncoded(index) => {
+                if bits::get(known, index.into()) {
+                    return Ok(Progress::Redundant);
+                }
+                if self.rank == 0 {
+                    store.load(fragment);
+                    store.save(0, Slot::Data(index), Entry::Fragment(n)).map_err(InsertError::Store)?;
+                    bits::set(known, index.into());
+                    self.lost -= 1;
+                    return Ok(self.progress());
+                }
+                row.fill(0);
+                bits::set(row, index.into());
+            }
+            FragmentKind::Parity(k) => {
+                if self.rank == 0 && self.lost > self.max_lost {
+                    return Err(
+                        FecError::TooManyMissing { missing: self.lost, max_lost: self.max_lost }.into()
+                    );
+                }
+                self.rule.fill(nb_frag, k.get(), row);
+            }
+        }
+
+        store.load(fragment);
+        let mut from = 0;
+        while let Some(index) = bits::next_common(row, known, from) {
+            store.read(Slot::Data(index)).map_err(InsertError::Store)?;
+            store.xor(0);
+            from = index + 1;
+        }
+        bits::squeeze(row, known, nb_frag);
+        let mut from = 0;
+        while let Some(column) = bits::next_one(row, from) {
+            if !triangle.has(column) {
+                store.save(0, Slot::Parity(column), Entry::Fragment(n)).map_err(InsertError::Store)?;
+                triangle.put(column, row);
+                self.rank += 1;
+                return if self.missing() == 0 { self.solve(store) } else { Ok(self.progress()) };
+            }
+            triangle.xor_row_into(column, row);
+            store.read(Slot::Parity(column)).map_err(InsertError::Store)?;
+            store.xor(0);
+            from = column;
+        }
+        Ok(Progress::Redundant)
+    }
+
+    const fn progress(&self) -> Progress {
+        match self.missing() {
+            0 => Progress::Complete,
+            missing => Progress::NeedMore { missing },
+        }
+    }
+}
+
+/// The lent memory, cut into its uses.
+struct Parts<'a> {
+    /// A one for each uncoded fragment that has its slot filled; fixed once there is a row in the triangle.
+    known: &'a mut [u32],
+    /// The row under way.
+    row: &'a mut [u32],
+    triangle: Triangle<'a>,
+}
+
+fn parts(words: &mut [u32], nb_frag: u16, columns: u16) -> Parts<'_> {
+    let length = row_words(nb_frag);
+    let (known, rest) = words.split_at_mut(length);
+    let (row, rest) = rest.split_at_mut(length);
+    Parts { known, row, triangle: Triangle::new(rest, columns) }
+}

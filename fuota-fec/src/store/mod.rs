@@ -1,0 +1,67 @@
+//! Where the bytes of fragments live while the decoder works on bits.
+
+#[cfg(feature = "alloc")]
+mod memory;
+mod rank;
+mod slice;
+
+#[cfg(feature = "alloc")]
+pub use memory::MemoryStore;
+pub use rank::RankOnly;
+pub use slice::{NoSuchSlot, SliceStore};
+
+use crate::FragmentNumber;
+
+/// A place for `FragSize` octets. The decoder writes each at most once per session.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Slot {
+    /// The uncoded fragment at this 0-based place of the data block.
+    Data(u16),
+    /// Scratch space for parity, by its 0-based place.
+    Parity(u16),
+}
+
+/// What the content of a slot is. After a reset the decoder's memory can be rebuilt from the entries alone.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Entry {
+    /// The fragment with this number; in a parity slot, reduced by those before it.
+    Fragment(FragmentNumber),
+    /// The uncoded fragment at this 0-based place, found by solving.
+    Solved(u16),
+}
+
+/// Slots, one read buffer and one or more accumulators of `FragSize` octets: all the byte work of decoding.
+///
+/// A store in memory, or in flash that can be read like memory, need not copy on [`read`](Self::read): it
+/// may remember the slot and add from it in place.
+pub trait FragmentStore {
+    /// What goes wrong when flash does.
+    type Error;
+
+    /// How many accumulators there are, at least one. More of them make solving read less.
+    fn accumulators(&self) -> u16 {
+        1
+    }
+
+    /// Puts a received fragment into accumulator 0.
+    fn load(&mut self, fragment: &[u8]);
+
+    /// Fills the read buffer from a slot.
+    ///
+    /// # Errors
+    /// Those of the medium.
+    fn read(&mut self, slot: Slot) -> Result<(), Self::Error>;
+
+    /// Adds the read buffer to an accumulator.
+    fn xor(&mut self, acc: u16);
+
+    /// Replaces an accumulator by the read buffer.
+    fn copy(&mut self, acc: u16);
+
+    /// Writes an accumulator to a slot that has not been written before; once this returns, the slot and its
+    /// entry survive a reset.
+    ///
+    /// # Errors
+    /// Those of the medium.
+    fn save(&mut self, acc: u16, slot: Slot, entry: Entry) -> Result<(), Self::Error>;
+}
