@@ -1,5 +1,8 @@
 //! The command line: one module per verb, exit codes shared by all.
 
+mod fec;
+
+use std::error::Error;
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
@@ -13,11 +16,21 @@ struct Cli {
 }
 
 #[derive(Debug, Subcommand)]
-enum Verb {}
+enum Verb {
+    /// The erasure code: encode and decode files, look at parity rows, compare codes
+    #[command(subcommand)]
+    Fec(fec::Verb),
+}
+
+/// What a verb comes back with: its exit code, or what was wrong with the input or the call.
+type Outcome = Result<ExitCode, Box<dyn Error>>;
 
 /// What the process reports when the input or the call is at fault. The argument parser's own default, 2,
 /// would read as a FAILED campaign.
 const USAGE: u8 = 1;
+
+/// The call was fine, but what it asked for did not come about.
+const FAILED: u8 = 2;
 
 /// Parses the command line, runs the verb and turns its outcome into the exit code.
 #[must_use]
@@ -31,5 +44,11 @@ pub fn main() -> ExitCode {
             return if asked_for { ExitCode::SUCCESS } else { ExitCode::from(USAGE) };
         }
     };
-    match cli.verb {}
+    let outcome = match cli.verb {
+        Verb::Fec(verb) => fec::run(verb),
+    };
+    outcome.unwrap_or_else(|error| {
+        eprintln!("fuota: {error}");
+        ExitCode::from(USAGE)
+    })
 }
