@@ -1,0 +1,176 @@
+//! TS004-2.0.0.
+
+pub use super::status::{FragSessionReport, FragSessionStatusAns, SessionReport};
+pub use super::{
+    DEFAULT_PORT, DataFragment, FragSessionDeleteAns, FragSessionDeleteReq, FragSessionStatusReq,
+    PACKAGE_IDENTIFIER, SetupError,
+};
+pub use crate::version::{PackageVersionAns, PackageVersionReq};
+
+use crate::command::command;
+use crate::ids::{Descriptor, FragAlgo, FragIndex, GroupMask, Mic, NbFrag};
+use crate::package::package;
+use crate::units::BlockAckDelay;
+
+/// Version of the package.
+pub const PACKAGE_VERSION: u8 = 2;
+
+package! {
+    /// What a server sends (TS004-2.0.0 §2).
+    pub enum Downlink<'a> {
+        /// Which version do you speak?
+        PackageVersionReq(PackageVersionReq),
+        /// What is missing?
+        FragSessionStatusReq(FragSessionStatusReq),
+        /// Prepare for a data block.
+        FragSessionSetupReq(FragSessionSetupReq),
+        /// Forget a session.
+        FragSessionDeleteReq(FragSessionDeleteReq),
+        /// Answer to [`FragDataBlockReceivedReq`].
+        FragDataBlockReceivedAns(FragDataBlockReceivedAns),
+        /// A piece of the data block.
+        DataFragment(DataFragment<'a>) as borrowed,
+    }
+}
+
+package! {
+    /// What a device sends (TS004-2.0.0 §2).
+    pub enum Uplink {
+        /// Answer to [`PackageVersionReq`].
+        PackageVersionAns(PackageVersionAns),
+        /// Answer to [`FragSessionStatusReq`].
+        FragSessionStatusAns(FragSessionStatusAns),
+        /// Answer to [`FragSessionSetupReq`].
+        FragSessionSetupAns(FragSessionSetupAns),
+        /// Answer to [`FragSessionDeleteReq`].
+        FragSessionDeleteAns(FragSessionDeleteAns),
+        /// The block is whole.
+        FragDataBlockReceivedReq(FragDataBlockReceivedReq),
+    }
+}
+
+command! {
+    /// Prepares a device for a data block (TS004-2.0.0 §3.3).
+    pub struct FragSessionSetupReq = 0x02 {
+        /// Multicast groups whose fragments count; unicast ones always do.
+        mc_group_bit_mask: GroupMask,
+        /// The session. An existing one ends if this one is accepted.
+        frag_index: FragIndex [2 rfu],
+        /// Uncoded fragments of the block.
+        nb_frag: NbFrag,
+        /// Octets in each fragment, 1 to 255.
+        frag_size: u8,
+        /// Window of the random delay of answers.
+        block_ack_delay: BlockAckDelay,
+        /// The code; only 0 is defined.
+        frag_algo: FragAlgo,
+        /// Whether the device is to send FragDataBlockReceivedReq once the block is whole.
+        ack_reception: bool [1 rfu],
+        /// Octets at the end of the last fragment that are not part of the block, fewer than FragSize.
+        padding: u8,
+        /// What the block is.
+        descriptor: Descriptor,
+        /// Counts the sessions of this index; a device takes none that it has seen.
+        session_cnt: u16,
+        /// Integrity code of the block, made with this device's key.
+        mic: Mic,
+    }
+}
+
+impl FragSessionSetupReq {
+    /// Checks that a session can be like this. What a device has room for is its own matter, and so is SessionCnt.
+    ///
+    /// # Errors
+    /// [`SetupError`]; [`FragSessionSetupAns::refusing`] turns it into the answer.
+    pub fn validate(&self) -> Result<(), SetupError> {
+        super::check_setup(self.nb_frag, self.frag_size, self.padding, self.frag_algo)
+    }
+
+    /// Length in octets of the data block, padding left out.
+    #[must_use]
+    pub const fn block_len(&self) -> u32 {
+        super::block_len(self.nb_frag, self.frag_size, self.padding)
+    }
+}
+
+command! {
+    /// Answer to [`FragSessionSetupReq`] (TS004-2.0.0 §3.3).
+    pub struct FragSessionSetupAns = 0x02 {
+        /// The device does not know this code.
+        frag_algo_unsupported: bool,
+        /// The device has no room for the block.
+        not_enough_memory: bool,
+        /// The device has fewer sessions.
+        frag_index_unsupported: bool,
+        /// The device does not want this block.
+        wrong_descriptor: bool,
+        /// The device has seen this SessionCnt, or a later one.
+        session_cnt_replay: bool [1 rfu],
+        /// The session asked for.
+        frag_index: FragIndex,
+    }
+}
+
+impl FragSessionSetupAns {
+    /// Accepts the session.
+    #[must_use]
+    pub const fn accepting(frag_index: FragIndex) -> Self {
+        Self {
+            frag_algo_unsupported: false,
+            not_enough_memory: false,
+            frag_index_unsupported: false,
+            wrong_descriptor: false,
+            session_cnt_replay: false,
+            frag_index,
+        }
+    }
+
+    /// Refuses a session that cannot be.
+    #[must_use]
+    pub const fn refusing(frag_index: FragIndex, error: SetupError) -> Self {
+        match error {
+            SetupError::FragAlgo { .. }
+            | SetupError::NbFrag { .. }
+            | SetupError::FragSize
+            | SetupError::Padding { .. } => {
+                Self { frag_algo_unsupported: true, ..Self::accepting(frag_index) }
+            }
+        }
+    }
+
+    /// Whether the device accepted: no error bit is set.
+    #[must_use]
+    pub const fn is_ok(&self) -> bool {
+        !(self.frag_algo_unsupported
+            || self.not_enough_memory
+            || self.frag_index_unsupported
+            || self.wrong_descriptor
+            || self.session_cnt_replay)
+    }
+}
+
+command! {
+    /// Tells the server that the block is whole, if the session asked for that; delayed at random (TS004-2.0.0 §3.5).
+    pub struct FragDataBlockReceivedReq = 0x04 {
+        /// The session.
+        frag_index: FragIndex,
+        /// The block's integrity code is wrong, and the block has been thrown away.
+        mic_error: bool [5 rfu],
+    }
+}
+
+impl FragDataBlockReceivedReq {
+    /// Whether the device has the block.
+    #[must_use]
+    pub const fn is_ok(&self) -> bool {
+        !self.mic_error
+    }
+}
+
+command! {
+    /// Answer to [`FragDataBlockReceivedReq`]: the device need not say it again (TS004-2.0.0 §3.5).
+    pub struct FragDataBlockReceivedAns = 0x04 {
+        /// The session of the request.
+        frag_index: FragIndex [6 rfu],
+    }
+}

@@ -1,0 +1,99 @@
+//! Several commands in one payload.
+
+use core::iter::FusedIterator;
+use core::marker::PhantomData;
+
+use crate::cursor::{Reader, Writer};
+use crate::error::{DecodeCause, DecodeError, EncodeError, NotFitted, Truncated};
+
+/// All commands of a package in one direction: implemented by the `Uplink` and `Downlink` enums.
+pub trait CommandSet<'a>: Sized {
+    /// Length of the longest command in octets, CID included; a `DataFragment` counts with the largest FragSize.
+    const MAX_LEN: usize;
+
+    /// Reads the body that follows `cid`, or nothing if the package has no such command in this direction.
+    fn decode_body(cid: u8, input: &mut Reader<'a>) -> Option<Result<Self, Truncated>>;
+
+    /// Appends the command, CID first.
+    ///
+    /// # Errors
+    /// As [`Command::encode`](crate::Command::encode).
+    fn encode(&self, out: &mut Writer<'_>) -> Result<(), EncodeError>;
+
+    /// The standard's name of the command.
+    fn name(&self) -> &'static str;
+}
+
+/// Iterator over the commands of one payload, in order.
+///
+/// Yields each command, or one [`DecodeError`] and then nothing more: where a command ends is known from its
+/// content only, so after an unreadable one there is no way on. An empty payload yields nothing.
+#[derive(Debug, Clone)]
+pub struct Commands<'a, C> {
+    input: Reader<'a>,
+    len: usize,
+    commands: PhantomData<C>,
+}
+
+impl<'a, C: CommandSet<'a>> Commands<'a, C> {
+    /// Starts at the first octet of `payload`.
+    #[must_use]
+    pub const fn new(payload: &'a [u8]) -> Self {
+        Self { input: Reader::new(payload), len: payload.len(), commands: PhantomData }
+    }
+
+    /// Position in the payload of the next command.
+    #[must_use]
+    pub const fn offset(&self) -> usize {
+        self.len - self.input.remaining()
+    }
+}
+
+impl<'a, C: CommandSet<'a>> Iterator for Commands<'a, C> {
+    type Item = Result<C, DecodeError>;
+
+    #[inline]
+    fn next(&mut self) -> Option<Self::Item> {
+        let offset = self.offset();
+        let cid = self.input.next_octet()?;
+        let cause = match C::decode_body(cid, &mut self.input) {
+            Some(Ok(command)) => return Some(Ok(command)),
+            Some(Err(truncated)) => DecodeCause::Truncated(truncated),
+            None => DecodeCause::UnknownCid { cid },
+        };
+        self.input.take_rest();
+        Some(Err(DecodeError { offset, cause }))
+    }
+}
+
+impl<'a, C: CommandSet<'a>> FusedIterator for Commands<'a, C> {}
+
+impl Writer<'_> {
+    /// Appends commands in order until one does not fit.
+    ///
+    /// ```
+    /// # #[cfg(feature = "ts004-v1")] {
+    /// use fuota_proto::fragmentation::v1::{Downlink, FragSessionDeleteReq};
+    /// use fuota_proto::{FragIndex, PackageVersionReq, Writer};
+    ///
+    /// let delete = |index| Downlink::from(FragSessionDeleteReq { frag_index: FragIndex::new(index).unwrap() });
+    /// let wanted = [Downlink::from(PackageVersionReq {}), delete(0), delete(1)];
+    /// let mut buffer = [0; 4];
+    /// let mut out = Writer::new(&mut buffer);
+    /// assert_eq!(out.extend(&wanted).unwrap_err().index, 2);
+    /// assert_eq!(out.written(), [0x00, 0x03, 0]);
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    /// [`NotFitted`] names the first command that was left out; those before it are written.
+    pub fn extend<'c, C: CommandSet<'c> + 'c>(
+        &mut self,
+        commands: impl IntoIterator<Item = &'c C>,
+    ) -> Result<(), NotFitted> {
+        for (index, command) in commands.into_iter().enumerate() {
+            command.encode(self).map_err(|cause| NotFitted { index, cause })?;
+        }
+        Ok(())
+    }
+}
