@@ -1,0 +1,334 @@
+//! What a campaign tells people: stages, devices, warnings, the outcome. Names are stable; scripts match on them.
+
+use core::fmt;
+use core::time::Duration;
+
+use crate::ids::DevEui;
+use crate::time::GpsInstant;
+
+/// The stages of a campaign, in order.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[non_exhaustive]
+pub enum StageKind {
+    /// Every device is told the group's address and key.
+    McGroupSetup,
+    /// Every device is told the shape of the data block.
+    FragSessionSetup,
+    /// Every device is told when to open its class C window.
+    McClassCSession,
+    /// The fragments go out on the group.
+    DataFragment,
+    /// Every device is asked what it is missing.
+    FragSessionStatus,
+    /// More rounds of uncoded fragments, each with its poll; only without FEC.
+    FurtherRounds,
+}
+
+impl StageKind {
+    /// The stage's name in reports.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::McGroupSetup => "McGroupSetup",
+            Self::FragSessionSetup => "FragSessionSetup",
+            Self::McClassCSession => "McClassCSession",
+            Self::DataFragment => "DataFragment",
+            Self::FragSessionStatus => "FragSessionStatus",
+            Self::FurtherRounds => "FurtherRounds",
+        }
+    }
+}
+
+impl fmt::Display for StageKind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
+    }
+}
+
+/// How a stage stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum StageStatus {
+    /// Under way.
+    Running,
+    /// Enough devices succeeded.
+    Completed,
+    /// Too few did, time ran out, or the campaign was stopped in it.
+    Error,
+}
+
+impl StageStatus {
+    /// The status's name in reports.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Running => "RUNNING",
+            Self::Completed => "COMPLETED",
+            Self::Error => "ERROR",
+        }
+    }
+}
+
+/// The account of one stage.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct StageReport {
+    /// Which stage.
+    pub stage: StageKind,
+    /// How it stands.
+    pub status: StageStatus,
+    /// Devices that took part.
+    pub participants: u32,
+    /// Requests that went on air, retries included. In [`StageKind::DataFragment`] and
+    /// [`StageKind::FurtherRounds`] fragments are counted apart, in `fragments`.
+    pub requests: u32,
+    /// Valid answers without error bits that brought a device forward.
+    pub answers: u32,
+    /// Requests on air beyond the first to the same device.
+    pub retries: u32,
+    /// Fragments that went on air.
+    pub fragments: u32,
+    /// Participants that succeeded in this stage.
+    pub succeeded: u32,
+    /// Participants that failed in this stage.
+    pub failed: u32,
+    /// When it began.
+    pub started: GpsInstant,
+    /// When it ended; the latest moment known while it runs.
+    pub ended: GpsInstant,
+}
+
+/// Why a device no longer takes part.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum FailureReason {
+    /// No uplink came for (1 + `msg_retries`) of its uplink periods.
+    NotHeard,
+    /// It is heard, but all tries of a request went unanswered.
+    NoAnswer,
+    /// It answered with error bits (the status octet is given).
+    Refused(u8),
+    /// Its clock does not agree with the session's start, again and again.
+    ClockMismatch,
+    /// It had not confirmed the session when the session began.
+    MissedSessionStart,
+    /// It ran out of memory while decoding.
+    MemoryError,
+    /// It was still missing fragments when the last were sent (how many it said).
+    Incomplete(u8),
+    /// The campaign ended before the device was done.
+    CampaignEnded,
+}
+
+impl FailureReason {
+    /// The reason's name in reports.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::NotHeard => "NotHeard",
+            Self::NoAnswer => "NoAnswer",
+            Self::Refused(_) => "Refused",
+            Self::ClockMismatch => "ClockMismatch",
+            Self::MissedSessionStart => "MissedSessionStart",
+            Self::MemoryError => "MemoryError",
+            Self::Incomplete(_) => "Incomplete",
+            Self::CampaignEnded => "CampaignEnded",
+        }
+    }
+}
+
+impl fmt::Display for FailureReason {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Refused(status) => write!(f, "Refused (status {status:#04x})"),
+            Self::Incomplete(missing) => write!(f, "Incomplete ({missing} missing)"),
+            other => f.write_str(other.name()),
+        }
+    }
+}
+
+/// How a device stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum DeviceStatus {
+    /// Still taking part.
+    Running,
+    /// It reported the whole data block.
+    Complete,
+    /// It no longer takes part.
+    Failed {
+        /// In which stage it failed.
+        stage: StageKind,
+        /// Why.
+        reason: FailureReason,
+    },
+}
+
+/// One device's account.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct DeviceReport {
+    /// Which device.
+    pub dev_eui: DevEui,
+    /// How it stands.
+    pub status: DeviceStatus,
+    /// Requests sent to it alone, over the whole campaign.
+    pub requests: u32,
+    /// The last `MissingFrag` it reported.
+    pub missing_frag: Option<u8>,
+    /// When it failed or was known complete.
+    pub since: GpsInstant,
+}
+
+/// The campaign's final status.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum CampaignStatus {
+    /// Enough devices hold the data block.
+    Succeeded,
+    /// Too few do, or time ran out.
+    Failed,
+    /// The operator ended it.
+    Stopped,
+}
+
+impl CampaignStatus {
+    /// The status's name in reports.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Succeeded => "SUCCEEDED",
+            Self::Failed => "FAILED",
+            Self::Stopped => "STOPPED",
+        }
+    }
+}
+
+/// How a campaign ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Outcome {
+    /// Its status.
+    pub status: CampaignStatus,
+    /// Why, when it did not succeed.
+    pub cause: Option<Cause>,
+    /// Devices that confirmed the whole data block.
+    pub complete: u32,
+    /// Devices that did not.
+    pub failed: u32,
+}
+
+/// Why a campaign did not succeed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Cause {
+    /// Fewer devices than required succeeded in a stage.
+    BelowThreshold {
+        /// In which stage.
+        stage: StageKind,
+        /// How many succeeded.
+        succeeded: u32,
+        /// How many had to.
+        required: u32,
+    },
+    /// The maximum duration passed.
+    TimedOut {
+        /// In which stage.
+        stage: StageKind,
+    },
+    /// What was left of the session or of the maximum duration was too short for the next round and its poll.
+    NoTimeLeft {
+        /// In which stage.
+        stage: StageKind,
+    },
+    /// The network server could not host the multicast group.
+    GroupRefused,
+    /// The operator ordered it.
+    Stopped {
+        /// In which stage.
+        stage: StageKind,
+    },
+}
+
+impl fmt::Display for Cause {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::BelowThreshold { stage, succeeded, required } => {
+                write!(f, "{stage}: {succeeded} devices succeeded, {required} required")
+            }
+            Self::TimedOut { stage } => write!(f, "{stage}: campaign is timed out"),
+            Self::NoTimeLeft { stage } => write!(f, "{stage}: no time left for another round and its poll"),
+            Self::GroupRefused => f.write_str("the network server refused the multicast group"),
+            Self::Stopped { stage } => write!(f, "{stage}: stopped by the operator"),
+        }
+    }
+}
+
+/// Something worth telling.
+#[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
+pub enum Event {
+    /// A stage began.
+    StageStarted {
+        /// Which.
+        stage: StageKind,
+        /// With how many devices.
+        participants: u32,
+    },
+    /// A stage ended.
+    StageEnded(StageReport),
+    /// A device failed or is known complete.
+    Device(DeviceReport),
+    /// The class C session was scheduled.
+    SessionScheduled {
+        /// Its first second.
+        start: GpsInstant,
+        /// How long devices will listen.
+        duration: Duration,
+    },
+    /// A round of fragments ended and every answer to its poll is in.
+    RoundEnded {
+        /// Counted from 1.
+        round: u16,
+        /// Devices known complete by now.
+        complete: u32,
+        /// Participants not known complete.
+        outstanding: u32,
+    },
+    /// Something an operator should know.
+    Warning(Warning),
+}
+
+/// Something an operator should know, though the campaign goes on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Warning {
+    /// Set-up is expected to take longer than the campaign may last.
+    SetupOutlastsCampaign {
+        /// Expected duration of the set-up stages, session start included.
+        setup: Duration,
+        /// The campaign's maximum duration.
+        max_duration: Duration,
+    },
+    /// A payload on a package's port was not what the package allows; what came before the fault was used.
+    Malformed {
+        /// Who sent it.
+        device: DevEui,
+        /// FPort.
+        port: u8,
+        /// Octet at which it stops making sense.
+        offset: usize,
+    },
+    /// A device's time to the session's start is off by more than it may be.
+    ClockOff {
+        /// Whose.
+        device: DevEui,
+        /// By how much.
+        by: Duration,
+    },
+    /// No report on a multicast frame came in time; sending goes on.
+    ReportMissing,
+    /// The network server refused a downlink; it is sent again.
+    Refused(super::io::Refusal),
+    /// An input named a transmission, device or group that the campaign does not know.
+    UnknownInput,
+}

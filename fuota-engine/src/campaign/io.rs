@@ -1,0 +1,187 @@
+//! What goes into a [`Campaign`](super::Campaign) and what comes out of it.
+//!
+//! The campaign neither sends nor waits: it is told what happened ([`Input`]) and says what should happen
+//! ([`Output`]), in one ordered stream.
+
+use alloc::vec::Vec;
+
+use fuota_proto::ids::{McAddr, McGroupId};
+use fuota_proto::keys::EncryptedMcKey;
+use fuota_proto::units::{DataRate, Frequency};
+
+use super::event::{Event, Outcome};
+use crate::ids::{DevEui, GroupId, TxId};
+use crate::time::GpsInstant;
+
+/// Something that happened outside the campaign.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub enum Input<'a> {
+    /// A device was heard. Every uplink of a participant belongs here, whatever its port: hearing a device is
+    /// itself information (a class A device can only be reached after it spoke).
+    Uplink {
+        /// Who spoke.
+        from: DevEui,
+        /// FPort of the frame.
+        port: u8,
+        /// Decrypted FRMPayload.
+        payload: &'a [u8],
+        /// When the network received the end of the frame.
+        received: GpsInstant,
+    },
+    /// The fate of a transmission.
+    Downlink {
+        /// Which one.
+        id: TxId,
+        /// What became of it.
+        report: Report,
+    },
+    /// The fate of an order about a multicast group.
+    Group {
+        /// Which group.
+        id: GroupId,
+        /// What became of it.
+        report: GroupReport,
+    },
+    /// The answer to [`Output::Derive`]. The group key itself never enters the campaign.
+    Derived {
+        /// The device the key was wrapped for.
+        device: DevEui,
+        /// `McKey_encrypted`: the group key under that device's McKEKey (TS005-1.0.0 §3.3).
+        mc_key_encrypted: EncryptedMcKey,
+    },
+    /// The operator wants something.
+    Operator(Order),
+    /// The moment named by [`Output::Wait`] has come.
+    Timeout,
+}
+
+/// What became of a [`Transmit`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Report {
+    /// The last bit left a gateway's antenna at `at`: the "sent report" of a unicast downlink, the "summary
+    /// report" of a multicast one.
+    Sent {
+        /// End of the transmission.
+        at: GpsInstant,
+    },
+    /// The network server did not take it; it never went on air and does not count as a try.
+    Refused(Refusal),
+    /// It was still queued when it expired or was cancelled; it never went on air.
+    Dropped,
+}
+
+/// Why a network server refuses a downlink.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Refusal {
+    /// Its queue is full; try again later.
+    Busy,
+    /// No gateway may transmit in that band now.
+    DutyCycle,
+    /// The payload is too long for the data rate.
+    TooLong,
+    /// It does not know the device or the group.
+    Unknown,
+}
+
+/// What became of a [`GroupOrder`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum GroupReport {
+    /// The group exists at the network server.
+    Provisioned {
+        /// Frame counter of the next multicast downlink.
+        next_fcnt: u32,
+    },
+    /// The network server cannot host the group.
+    Refused,
+}
+
+/// What an operator can ask of a running campaign.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Order {
+    /// End the campaign: nothing new is sent, the status becomes STOPPED.
+    Stop,
+}
+
+/// Something the surroundings have to do, in order.
+///
+/// Exhaustive on purpose: an integrator who overlooks a new kind would lose frames.
+#[derive(Clone, Debug, PartialEq)]
+#[must_use]
+pub enum Output {
+    /// Hand a downlink to the network server.
+    Transmit(Transmit),
+    /// Withdraw a queued downlink. If it never went on air the network server reports [`Report::Dropped`].
+    Cancel(TxId),
+    /// Set up or tear down a multicast group at the network server.
+    Group(GroupOrder),
+    /// Wrap the group's key for a device, answered by [`Input::Derived`].
+    Derive {
+        /// Whose McKEKey wraps the key.
+        device: DevEui,
+        /// Whose McKey is wrapped.
+        group: GroupId,
+    },
+    /// Something worth telling a person or a dashboard.
+    Event(Event),
+    /// The campaign is over; nothing follows but `Wait(None)`.
+    Finished(Outcome),
+    /// Nothing more to do until this moment or the next input; `None`: until the next input.
+    Wait(Option<GpsInstant>),
+}
+
+/// One downlink.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Transmit {
+    /// Under which its [`Report`] comes back.
+    pub id: TxId,
+    /// To whom.
+    pub dest: Dest,
+    /// FPort.
+    pub port: u8,
+    /// FRMPayload in clear.
+    pub payload: Vec<u8>,
+    /// Not on air before this moment.
+    pub not_before: GpsInstant,
+    /// Dropped if not on air by this moment.
+    pub expires_at: GpsInstant,
+}
+
+/// Where a downlink goes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Dest {
+    /// To one device, when its class allows.
+    Unicast(DevEui),
+    /// To all who listen to the group.
+    Multicast(GroupId),
+}
+
+/// An order about a multicast group, answered by [`Input::Group`].
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum GroupOrder {
+    /// Create it, or find it as it was.
+    Provision(GroupParameters),
+    /// The campaign has no more use for it. Not answered.
+    Release(GroupId),
+}
+
+/// What a network server needs to know of a multicast group, its keys apart: those it shares with whoever wraps
+/// them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct GroupParameters {
+    /// The campaign's name for the group.
+    pub id: GroupId,
+    /// The device's name for it, 0 to 3.
+    pub mc_group_id: McGroupId,
+    /// Its multicast address.
+    pub mc_addr: McAddr,
+    /// Downlink frequency of its class C session.
+    pub frequency: Frequency,
+    /// Data rate of its class C session.
+    pub data_rate: DataRate,
+}

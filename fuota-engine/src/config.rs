@@ -1,0 +1,144 @@
+//! The agent's configuration: every parameter that shapes a campaign's behaviour, with its default.
+
+use core::time::Duration;
+
+use crate::percent::Percent;
+
+/// Parameters of a campaign agent, named as its configuration file names them.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Config {
+    /// FPort of the multicast setup package (TS005).
+    pub fucport: u8,
+    /// FPort of the fragmentation package (TS004), unicast and multicast.
+    pub fmcport: u8,
+    /// FPort of the clock synchronisation package (TS003).
+    pub aclksynport: u8,
+    /// FPort of the firmware management package (TS006).
+    pub fdmport: u8,
+    /// FPort of the devices' ordinary uplinks.
+    pub uplink_port: u8,
+    /// From the beginning of the class session stage to the session's start; computed from the fleet when unset.
+    pub mcsession_delay: Option<Duration>,
+    /// From the opening of the class C window to the first fragment, the devices' clock tolerance apart.
+    pub first_fragment_delay: Duration,
+    /// Least time between the starts of two multicast downlinks.
+    pub mcast_msg_delay: Duration,
+    /// Least time between two unicast downlinks, over all devices.
+    pub ucast_msg_delay: Duration,
+    /// How long a unicast downlink may stay unsent before it is sent again; unset: as long as the device is heard.
+    pub delivery_timeout: Option<Duration>,
+    /// Most repeats of a request without an answer.
+    pub msg_retries: u8,
+    /// From the last needed answer to the end of a successful campaign.
+    pub complete_delay: Duration,
+    /// Uplinks to wait for late answers at the end of a stage.
+    pub stage_complete_delay: u32,
+    /// Time a device needs to process a received image.
+    pub fuota_process_max_time: Duration,
+    /// Most rounds without FEC, the first included.
+    pub datafrag_loops_max: u16,
+    /// Most parity fragments, whatever the redundancy asks for.
+    pub frag_redundancy_max: Option<u16>,
+    /// Groups larger than this are asked for their status by multicast, smaller ones device by device.
+    pub fsession_status_threshold: StatusThreshold,
+    /// Extra wait for status answers after their window.
+    pub fsession_status_timeout: Duration,
+    /// Time over which status answers spread; computed from the fleet when unset.
+    pub fsession_status_spread: Option<Duration>,
+    /// Share of the campaign's devices that has to succeed in every stage.
+    pub success_threshold: Percent,
+    /// Whether multicast sending goes on without waiting for reports.
+    pub summary_reports_disabled: bool,
+    /// How long to wait for the report on a multicast downlink; zero: for ever.
+    pub summary_report_timeout: Duration,
+    /// The devices' range of acceptable frame counters, in loops.
+    pub mcgroup_validity_coeff: u32,
+    /// Fixed end of the devices' range of acceptable frame counters.
+    pub mcgroup_max_fcntdn: Option<u32>,
+    /// FragSize is rounded down to a multiple of this; 0 or 1: not rounded.
+    pub fsize_optimization: u8,
+    /// Fixed FragSize, octets.
+    pub fsize: Option<u8>,
+    /// How far a device's clock may be off.
+    pub time_sync_tolerance: Duration,
+    /// When a stage ends.
+    pub stage_end: StageEnd,
+    /// How the status is asked for after a further round.
+    pub status_rounds: StatusRounds,
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Self {
+            fucport: 200,
+            fmcport: 201,
+            aclksynport: 202,
+            fdmport: 203,
+            uplink_port: 10,
+            mcsession_delay: None,
+            first_fragment_delay: Duration::from_secs(3),
+            mcast_msg_delay: Duration::ZERO,
+            ucast_msg_delay: Duration::ZERO,
+            delivery_timeout: None,
+            msg_retries: 5,
+            complete_delay: Duration::from_secs(10),
+            stage_complete_delay: 1,
+            fuota_process_max_time: Duration::from_secs(20),
+            datafrag_loops_max: 10,
+            frag_redundancy_max: None,
+            fsession_status_threshold: StatusThreshold::Count(5),
+            fsession_status_timeout: Duration::from_secs(10),
+            fsession_status_spread: None,
+            success_threshold: Percent::whole(95),
+            summary_reports_disabled: false,
+            summary_report_timeout: Duration::from_secs(10),
+            mcgroup_validity_coeff: 10,
+            mcgroup_max_fcntdn: None,
+            fsize_optimization: 0,
+            fsize: None,
+            time_sync_tolerance: Duration::from_secs(1),
+            stage_end: StageEnd::Settled,
+            status_rounds: StatusRounds::Multicast,
+        }
+    }
+}
+
+/// Where asking by multicast begins.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum StatusThreshold {
+    /// More devices than this.
+    Count(u32),
+    /// More than this share of the group.
+    Percent(Percent),
+}
+
+impl StatusThreshold {
+    /// Whether `asked` devices of a group of `group` are too many to be asked one by one.
+    #[must_use]
+    pub const fn exceeded_by(self, asked: u32, group: u32) -> bool {
+        match self {
+            Self::Count(count) => asked > count,
+            Self::Percent(share) => share.exceeded_by(asked, group),
+        }
+    }
+}
+
+/// When a unicast stage ends.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum StageEnd {
+    /// When every participant has succeeded or failed, so that no device with tries left is dropped.
+    Settled,
+    /// As soon as enough devices have succeeded.
+    Threshold,
+}
+
+/// How the status is asked for after a further round.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum StatusRounds {
+    /// One multicast request that only devices still missing fragments answer; the silent ones are then asked
+    /// one by one.
+    Multicast,
+    /// Each device still missing fragments by unicast.
+    Unicast,
+}

@@ -1,0 +1,124 @@
+//! Percentages as operators write them: decimal, exact, never a float.
+
+use core::fmt;
+use core::str::FromStr;
+
+/// Millionths of a percent in one percent.
+const SCALE: u64 = 1_000_000;
+
+/// A non-negative percentage with up to six decimals, kept exactly, so that 30 % of 10 is 3 and not a hair more.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Percent(u64);
+
+/// Why a text is not a [`Percent`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum ParsePercentError {
+    /// Something other than digits and one decimal point.
+    #[error("not a decimal number")]
+    NotANumber,
+    /// More than six decimals.
+    #[error("more than six decimals")]
+    TooPrecise,
+    /// Larger than any percentage that makes sense here (a million).
+    #[error("too large")]
+    TooLarge,
+}
+
+impl Percent {
+    /// Largest whole percentage that is accepted.
+    const LARGEST: u64 = 1_000_000;
+
+    /// A whole percentage.
+    #[must_use]
+    pub const fn whole(percent: u32) -> Self {
+        Self(percent as u64 * SCALE)
+    }
+
+    /// This share of `n`, rounded up.
+    #[must_use]
+    pub const fn of_ceil(self, n: u32) -> u64 {
+        // At most 2^32 · 2^40: fits u128, and the quotient fits u64 again.
+        let product = self.0 as u128 * n as u128;
+        let share = product.div_ceil(100 * SCALE as u128);
+        if share > u64::MAX as u128 { u64::MAX } else { share as u64 }
+    }
+
+    /// Whether `part` of `n` is more than this share.
+    #[must_use]
+    pub const fn exceeded_by(self, part: u32, n: u32) -> bool {
+        part as u128 * 100 * SCALE as u128 > self.0 as u128 * n as u128
+    }
+}
+
+impl FromStr for Percent {
+    type Err = ParsePercentError;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let (whole, decimals) = text.split_once('.').unwrap_or((text, ""));
+        let digits = |part: &str| part.bytes().all(|b| b.is_ascii_digit());
+        if (whole.is_empty() && decimals.is_empty()) || !digits(whole) || !digits(decimals) {
+            return Err(ParsePercentError::NotANumber);
+        }
+        let decimals = decimals.trim_end_matches('0');
+        if decimals.len() > 6 {
+            return Err(ParsePercentError::TooPrecise);
+        }
+        let units: u64 = if whole.is_empty() { 0 } else { whole.parse().map_err(|_| ParsePercentError::TooLarge)? };
+        if units > Self::LARGEST {
+            return Err(ParsePercentError::TooLarge);
+        }
+        let fraction = decimals.bytes().chain(core::iter::repeat(b'0')).take(6);
+        let millionths = fraction.fold(0, |sum, digit| sum * 10 + u64::from(digit - b'0'));
+        Ok(Self(units * SCALE + millionths))
+    }
+}
+
+impl fmt::Display for Percent {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}", self.0 / SCALE)?;
+        let mut fraction = self.0 % SCALE;
+        if fraction > 0 {
+            let mut width = 6;
+            while fraction % 10 == 0 {
+                fraction /= 10;
+                width -= 1;
+            }
+            write!(f, ".{fraction:0width$}")?;
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn shares_round_up_exactly() {
+        assert_eq!(Percent::whole(30).of_ceil(10), 3);
+        assert_eq!(Percent::whole(30).of_ceil(215), 65);
+        assert_eq!("0.1".parse::<Percent>().map(|p| p.of_ceil(1000)), Ok(1));
+        assert_eq!("0.100001".parse::<Percent>().map(|p| p.of_ceil(1000)), Ok(2));
+        assert_eq!(Percent::whole(100).of_ceil(u32::MAX), u64::from(u32::MAX));
+    }
+
+    #[test]
+    fn texts_round_trip_and_nonsense_is_refused() {
+        for text in ["0", "95", "12.5", "0.000001", "1000"] {
+            assert_eq!(text.parse::<Percent>().unwrap().to_string(), text);
+        }
+        assert_eq!("12.50".parse(), "12.5".parse::<Percent>());
+        assert_eq!("".parse::<Percent>(), Err(ParsePercentError::NotANumber));
+        assert_eq!("-1".parse::<Percent>(), Err(ParsePercentError::NotANumber));
+        assert_eq!("1e3".parse::<Percent>(), Err(ParsePercentError::NotANumber));
+        assert_eq!("0.1234567".parse::<Percent>(), Err(ParsePercentError::TooPrecise));
+        assert_eq!("99999999999999999999".parse::<Percent>(), Err(ParsePercentError::TooLarge));
+    }
+
+    #[test]
+    fn exceeding_is_strict() {
+        assert!(!Percent::whole(5).exceeded_by(5, 100));
+        assert!(Percent::whole(5).exceeded_by(6, 100));
+    }
+}

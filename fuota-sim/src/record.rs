@@ -1,0 +1,81 @@
+//! What a simulated campaign leaves behind, for reports and tests.
+
+use std::time::Duration;
+
+use fuota_engine::campaign::event::{DeviceReport, Outcome, StageKind, StageReport, Warning};
+use fuota_engine::time::GpsInstant;
+
+/// Everything a finished run is known by. Times are virtual.
+#[derive(Clone, Debug)]
+pub struct RunRecord {
+    /// How the campaign ended.
+    pub outcome: Outcome,
+    /// When it began.
+    pub started: GpsInstant,
+    /// How long it took.
+    pub duration: Duration,
+    /// The stages that were entered, in order.
+    pub stages: Vec<StageReport>,
+    /// The rounds of fragments, in order.
+    pub rounds: Vec<RoundRecord>,
+    /// Every device, in the plan's order.
+    pub devices: Vec<DeviceRecord>,
+    /// Warnings, in order.
+    pub warnings: Vec<Warning>,
+    /// Uncoded fragments of the data block, M.
+    pub nb_frag: u16,
+    /// Octets per fragment.
+    pub frag_size: u8,
+    /// Octets added to the last fragment.
+    pub padding: u8,
+    /// Parity fragments per round, R.
+    pub parity: u16,
+    /// Fragments that went on air, repeats included.
+    pub frames: u32,
+    /// Gateway airtime of fragments, polls and repair.
+    pub airtime: Duration,
+    /// Gateway airtime of the set-up stages.
+    pub setup_airtime: Duration,
+    /// Devices whose reassembled image was compared with the file, octet for octet.
+    pub bytes_checked: u32,
+    /// How devices progressed: whenever a count changed.
+    pub timeline: Vec<TimelinePoint>,
+}
+
+/// One round of fragments.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct RoundRecord {
+    /// Counted from 1.
+    pub round: u16,
+    /// Devices known complete after its poll.
+    pub complete: u32,
+    /// Participants still missing fragments after its poll.
+    pub outstanding: u32,
+    /// When its poll was settled.
+    pub ended: GpsInstant,
+}
+
+/// One device at the end of a run.
+#[derive(Clone, Copy, Debug)]
+pub struct DeviceRecord {
+    /// What the campaign knows of it.
+    pub report: DeviceReport,
+    /// Fragments that reached it, repeats included.
+    pub fragments_received: u32,
+    /// Whether the device itself holds the whole data block, whatever the campaign believes.
+    pub holds_block: bool,
+    /// Whether its bytes were compared with the file.
+    pub bytes_checked: bool,
+}
+
+/// Devices that had got so far at a moment.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct TimelinePoint {
+    /// The moment.
+    pub at: GpsInstant,
+    /// The stage under way.
+    pub stage: StageKind,
+    /// Participants that have done this stage (for [`StageKind::DataFragment`] and later: devices that hold the
+    /// whole data block).
+    pub done: u32,
+}

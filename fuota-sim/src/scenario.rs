@@ -1,0 +1,50 @@
+//! What a simulated campaign consists of.
+
+use std::time::Duration;
+
+use fuota_engine::campaign::spec::Redundancy;
+use fuota_engine::config::Config;
+use fuota_engine::region::Region;
+use fuota_proto::units::DataRate;
+
+/// One simulated campaign: the image, the fleet, the radio, the rules, the seed.
+#[derive(Clone, Debug)]
+pub struct Scenario {
+    /// The data block that every device shall hold at the end.
+    pub image: Vec<u8>,
+    /// Devices in the fleet.
+    pub devices: u32,
+    /// Probability that a downlink, unicast or multicast, does not reach a device; 0 to 1.
+    pub loss: f64,
+    /// Probability that an uplink does not reach the gateway; 0 to 1.
+    pub uplink_loss: f64,
+    /// How losses of fragments are made good.
+    pub redundancy: Redundancy,
+    /// Where the fleet is.
+    pub region: Region,
+    /// Data rate of the multicast session.
+    pub data_rate: DataRate,
+    /// Data rate of uplinks and of their RX1 downlinks.
+    pub uplink_data_rate: DataRate,
+    /// Time between a device's ordinary uplinks.
+    pub uplink_period: Duration,
+    /// The campaign fails once it has lasted this long.
+    pub max_duration: Duration,
+    /// The campaign agent's parameters.
+    pub config: Config,
+    /// Devices that go wrong, and how.
+    pub faults: Faults,
+    /// From this one number follows everything that is random.
+    pub seed: u64,
+}
+
+/// Devices that go wrong; each kind takes its own devices from the end of the fleet.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Faults {
+    /// Devices that never transmit and never hear anything.
+    pub silent: u32,
+    /// Devices that die (neither transmit nor hear from then on) midway through the fragments.
+    pub dying: u32,
+    /// Devices whose root key is not the one the server knows: they unwrap another McKey.
+    pub wrong_key: u32,
+}
