@@ -41,7 +41,9 @@ impl Modulation {
         let quarter_micros = (1u64 << self.spreading_factor) * 1000 / u64::from(self.bandwidth_khz) / 4;
         // Low data rate optimisation is due from symbols of 16 ms up.
         let optimised = quarter_micros * 4 >= 16_000;
-        let bits = 8 * i64::try_from(phy_payload).unwrap_or(i64::from(u32::MAX)) - 4 * sf + 28 + if crc { 16 } else { 0 };
+        let bits = 8 * i64::try_from(phy_payload).unwrap_or(i64::from(u32::MAX)) - 4 * sf
+            + 28
+            + if crc { 16 } else { 0 };
         let per_block = 4 * (sf - if optimised { 2 } else { 0 });
         let blocks = u64::try_from(bits).unwrap_or(0).div_ceil(u64::try_from(per_block).unwrap_or(1).max(1));
         let symbols = 8 + blocks * u64::from(CODING_RATE + 4);
@@ -71,7 +73,11 @@ mod tests {
         ];
         for (spreading_factor, bandwidth_khz, payload, micros) in published {
             let modulation = Modulation { spreading_factor, bandwidth_khz };
-            assert_eq!(modulation.downlink(payload), Duration::from_micros(micros), "{modulation:?} {payload}");
+            assert_eq!(
+                modulation.downlink(payload),
+                Duration::from_micros(micros),
+                "{modulation:?} {payload}"
+            );
         }
     }
 
@@ -79,7 +85,8 @@ mod tests {
     fn by_the_book(sf: f64, bw_hz: f64, pl: f64, crc: f64) -> f64 {
         let ts = sf.exp2() / bw_hz;
         let de = if ts >= 0.016 { 1.0 } else { 0.0 };
-        let n = 8.0 + (((8.0 * pl - 4.0 * sf + 28.0 + 16.0 * crc) / (4.0 * (sf - 2.0 * de))).ceil() * 5.0).max(0.0);
+        let n = 8.0
+            + (((8.0 * pl - 4.0 * sf + 28.0 + 16.0 * crc) / (4.0 * (sf - 2.0 * de))).ceil() * 5.0).max(0.0);
         (8.0 + 4.25 + n) * ts
     }
 
@@ -90,7 +97,12 @@ mod tests {
                 for pl in 0..=255usize {
                     for crc in [false, true] {
                         let ours = Modulation { spreading_factor: sf, bandwidth_khz: bw }.frame(pl, crc);
-                        let book = by_the_book(f64::from(sf), f64::from(bw) * 1000.0, pl as f64, f64::from(u8::from(crc)));
+                        let book = by_the_book(
+                            f64::from(sf),
+                            f64::from(bw) * 1000.0,
+                            pl as f64,
+                            f64::from(u8::from(crc)),
+                        );
                         assert!((ours.as_secs_f64() - book).abs() < 1e-9, "SF{sf}/{bw} {pl} {crc}");
                     }
                 }

@@ -1,5 +1,4 @@
-//! LoRaWAN FUOTA campaigns as sans-IO state machines: the server's side ([`campaign`]) and the device's
-//! ([`device`]).
+//! LoRaWAN FUOTA campaigns as sans-IO state machines: the server's side and the device's.
 
 #![cfg_attr(not(feature = "std"), no_std)]
 #![forbid(unsafe_code)]
@@ -7,9 +6,9 @@
 #[cfg(feature = "alloc")]
 extern crate alloc;
 
+pub mod airtime;
 #[cfg(feature = "alloc")]
 pub mod campaign;
-pub mod airtime;
 #[cfg(feature = "alloc")]
 pub mod config;
 pub mod ids;

@@ -37,11 +37,10 @@ impl Percent {
 
     /// This share of `n`, rounded up.
     #[must_use]
-    pub const fn of_ceil(self, n: u32) -> u64 {
-        // At most 2^32 · 2^40: fits u128, and the quotient fits u64 again.
-        let product = self.0 as u128 * n as u128;
-        let share = product.div_ceil(100 * SCALE as u128);
-        if share > u64::MAX as u128 { u64::MAX } else { share as u64 }
+    pub fn of_ceil(self, n: u32) -> u64 {
+        // At most 2^32 · 2^40, so that the quotient fits again.
+        let product = u128::from(self.0) * u128::from(n);
+        u64::try_from(product.div_ceil(100 * u128::from(SCALE))).unwrap_or(u64::MAX)
     }
 
     /// Whether `part` of `n` is more than this share.
@@ -64,7 +63,8 @@ impl FromStr for Percent {
         if decimals.len() > 6 {
             return Err(ParsePercentError::TooPrecise);
         }
-        let units: u64 = if whole.is_empty() { 0 } else { whole.parse().map_err(|_| ParsePercentError::TooLarge)? };
+        let units: u64 =
+            if whole.is_empty() { 0 } else { whole.parse().map_err(|_| ParsePercentError::TooLarge)? };
         if units > Self::LARGEST {
             return Err(ParsePercentError::TooLarge);
         }
@@ -80,7 +80,7 @@ impl fmt::Display for Percent {
         let mut fraction = self.0 % SCALE;
         if fraction > 0 {
             let mut width = 6;
-            while fraction % 10 == 0 {
+            while fraction.is_multiple_of(10) {
                 fraction /= 10;
                 width -= 1;
             }

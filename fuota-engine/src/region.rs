@@ -2,7 +2,7 @@
 
 use core::time::Duration;
 
-use fuota_proto::units::{DataRate, Frequency};
+use fuota_proto::{DataRate, Frequency};
 
 use crate::airtime::Modulation;
 
@@ -95,7 +95,7 @@ impl Region {
     #[must_use]
     pub const fn rx2_frequency(self) -> Frequency {
         match self {
-            Self::Eu868 => Frequency::EU868_RX2,
+            Self::Eu868 => Frequency::from_wire(8_695_250),
         }
     }
 
@@ -103,7 +103,7 @@ impl Region {
     #[must_use]
     pub const fn rx2_data_rate(self) -> DataRate {
         match self {
-            Self::Eu868 => DataRate::DR0,
+            Self::Eu868 => DataRate::MIN,
         }
     }
 }

@@ -5,7 +5,7 @@ use std::time::Duration;
 use fuota_engine::campaign::spec::Redundancy;
 use fuota_engine::config::Config;
 use fuota_engine::region::Region;
-use fuota_proto::units::DataRate;
+use fuota_proto::DataRate;
 
 /// One simulated campaign: the image, the fleet, the radio, the rules, the seed.
 #[derive(Clone, Debug)]

@@ -240,6 +240,11 @@ pub enum Cause {
         /// In which stage.
         stage: StageKind,
     },
+    /// The devices' range of multicast frame counters is used up.
+    CountersExhausted {
+        /// In which stage.
+        stage: StageKind,
+    },
     /// The network server could not host the multicast group.
     GroupRefused,
     /// The operator ordered it.
@@ -257,6 +262,7 @@ impl fmt::Display for Cause {
             }
             Self::TimedOut { stage } => write!(f, "{stage}: campaign is timed out"),
             Self::NoTimeLeft { stage } => write!(f, "{stage}: no time left for another round and its poll"),
+            Self::CountersExhausted { stage } => write!(f, "{stage}: the range of frame counters is used up"),
             Self::GroupRefused => f.write_str("the network server refused the multicast group"),
             Self::Stopped { stage } => write!(f, "{stage}: stopped by the operator"),
         }

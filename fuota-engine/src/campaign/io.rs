@@ -5,16 +5,14 @@
 
 use alloc::vec::Vec;
 
-use fuota_proto::ids::{McAddr, McGroupId};
-use fuota_proto::keys::EncryptedMcKey;
-use fuota_proto::units::{DataRate, Frequency};
+use fuota_proto::{DataRate, EncryptedMcKey, Frequency, McAddr, McGroupId};
 
 use super::event::{Event, Outcome};
 use crate::ids::{DevEui, GroupId, TxId};
 use crate::time::GpsInstant;
 
 /// Something that happened outside the campaign.
-#[derive(Clone, Debug)]
+#[derive(Clone, Copy, Debug)]
 #[non_exhaustive]
 pub enum Input<'a> {
     /// A device was heard. Every uplink of a participant belongs here, whatever its port: hearing a device is

@@ -8,7 +8,7 @@ use crate::config::Config;
 use crate::ids::DevEui;
 use crate::percent::Percent;
 use crate::region::Region;
-use fuota_proto::units::DataRate;
+use fuota_proto::DataRate;
 
 /// A campaign as the operator wants it, not yet checked.
 #[derive(Clone, Debug)]

@@ -1,0 +1,220 @@
+//! The set-up stages, each with every way out of it.
+
+mod common;
+
+use std::time::Duration;
+
+use common::{Heard, PERIOD, START, Stage, good, multicast, setup_ans, spec};
+use fuota_engine::campaign::event::{
+    CampaignStatus, Cause, DeviceStatus, Event, FailureReason, StageKind, StageStatus, Warning,
+};
+use fuota_engine::campaign::io::Order;
+use fuota_engine::config::StageEnd;
+use fuota_engine::percent::Percent;
+use fuota_proto::multicast::v1::{McClassCSessionAns, McGroupSetupAns, Uplink};
+use fuota_proto::{McGroupId, TimeToStart};
+
+fn failed(stage: &Stage, n: usize) -> Option<(StageKind, FailureReason)> {
+    match stage.campaign.devices().nth(n - 1)?.status {
+        DeviceStatus::Failed { stage, reason } => Some((stage, reason)),
+        _ => None,
+    }
+}
+
+#[test]
+fn a_request_is_repeated_until_it_is_answered() {
+    // Two requests are lost on the way; the third is answered.
+    let mut stage = Stage::new(spec(1)).device(1, |heard, times, now| match heard {
+        Heard::FragSessionSetupReq(_) if times < 3 => None,
+        _ => good(heard, now),
+    });
+    assert_eq!(stage.run().status, CampaignStatus::Succeeded);
+    let report = stage.campaign.stages()[1];
+    assert_eq!((report.requests, report.retries, report.answers), (3, 2, 1));
+    let chart = stage.chart();
+    assert_eq!(
+        chart[2..6],
+        [
+            "S->D1 FragSessionSetupReq",
+            "S->D1 FragSessionSetupReq",
+            "S->D1 FragSessionSetupReq",
+            "D1->S FragSessionSetupAns"
+        ]
+    );
+}
+
+#[test]
+fn a_device_that_never_answers_fails_after_all_tries_and_the_others_go_on() {
+    let mut spec = spec(4);
+    spec.config.success_threshold = Percent::whole(75);
+    let mut stage = Stage::new(spec).device(2, |heard, _, now| match heard {
+        Heard::McGroupSetupReq(_) => None,
+        _ => good(heard, now),
+    });
+    let outcome = stage.run();
+    assert_eq!((outcome.status, outcome.complete, outcome.failed), (CampaignStatus::Succeeded, 3, 1));
+    assert_eq!(failed(&stage, 2), Some((StageKind::McGroupSetup, FailureReason::NoAnswer)));
+    // One request and five repeats, none of them while another was outstanding.
+    let requests = stage.log.iter().filter(|line| *line == "S->D2 McGroupSetupReq").count();
+    assert_eq!(requests, 6);
+}
+
+#[test]
+fn a_device_that_is_never_heard_fails_without_a_single_request() {
+    let mut spec = spec(4);
+    spec.config.success_threshold = Percent::whole(75);
+    let mut stage = Stage::new(spec).silence(4);
+    let outcome = stage.run();
+    assert_eq!((outcome.status, outcome.complete), (CampaignStatus::Succeeded, 3));
+    assert_eq!(failed(&stage, 4), Some((StageKind::McGroupSetup, FailureReason::NotHeard)));
+    assert!(!stage.log.iter().any(|line| line.contains("D4")));
+    // Six of its uplink periods were waited for, then one more for late answers.
+    let report = stage.campaign.stages()[0];
+    assert_eq!(report.ended.since(report.started), PERIOD * 7);
+}
+
+#[test]
+fn a_device_that_answers_with_an_error_bit_fails_and_is_not_asked_again() {
+    let mut spec = spec(4);
+    spec.config.success_threshold = Percent::whole(75);
+    let mut stage = Stage::new(spec).device(1, |heard, _, now| match heard {
+        Heard::FragSessionSetupReq(req) => setup_ans(req, true),
+        _ => good(heard, now),
+    });
+    assert_eq!(stage.run().complete, 3);
+    // Bit 1: not enough memory.
+    assert_eq!(failed(&stage, 1), Some((StageKind::FragSessionSetup, FailureReason::Refused(0b10))));
+    assert_eq!(stage.log.iter().filter(|line| *line == "S->D1 FragSessionSetupReq").count(), 1);
+}
+
+#[test]
+fn too_few_devices_end_the_campaign_in_any_set_up_stage() {
+    for (refused, kind) in [
+        ("McGroupSetupReq", StageKind::McGroupSetup),
+        ("FragSessionSetupReq", StageKind::FragSessionSetup),
+        ("McClassCSessionReq", StageKind::McClassCSession),
+    ] {
+        let mut stage = Stage::new(spec(2)).device(1, move |heard, _, now| {
+            if format!("{heard:?}").starts_with(refused) { None } else { good(heard, now) }
+        });
+        let outcome = stage.run();
+        assert_eq!(outcome.status, CampaignStatus::Failed);
+        assert_eq!(outcome.cause, Some(Cause::BelowThreshold { stage: kind, succeeded: 1, required: 2 }));
+        assert_eq!(stage.campaign.stages().last().map(|report| report.status), Some(StageStatus::Error));
+        assert!(stage.multicasts.is_empty());
+        assert_eq!(failed(&stage, 1), Some((kind, FailureReason::NoAnswer)));
+        assert_eq!(failed(&stage, 2), Some((kind, FailureReason::CampaignEnded)));
+    }
+}
+
+#[test]
+fn a_late_answer_brings_its_device_back_while_the_stage_waits() {
+    let mut spec = spec(2);
+    spec.config.msg_retries = 0;
+    // The only request is answered at the fourth uplink period: after the response timeout of two periods, within
+    // the late-answer time of one more.
+    let mut stage = Stage::new(spec).device(2, |heard, _, now| match heard {
+        Heard::McGroupSetupReq(_) => None,
+        _ => good(heard, now),
+    });
+    let late = Uplink::from(McGroupSetupAns { mc_group_id: McGroupId::MIN, id_error: false });
+    stage.answer_at(Duration::from_secs(11) + PERIOD * 2 + PERIOD / 2, 2, multicast(&late));
+    let outcome = stage.run();
+    assert_eq!((outcome.status, outcome.complete), (CampaignStatus::Succeeded, 2));
+    let report = stage.campaign.stages()[0];
+    assert_eq!((report.answers, report.succeeded, report.failed), (2, 2, 0));
+}
+
+#[test]
+fn with_stage_end_threshold_a_stage_ends_as_documented() {
+    let mut spec = spec(4);
+    spec.config.success_threshold = Percent::whole(75);
+    spec.config.stage_end = StageEnd::Threshold;
+    let mut stage = Stage::new(spec).device(1, |_, _, _| None);
+    let outcome = stage.run();
+    assert_eq!((outcome.status, outcome.complete), (CampaignStatus::Succeeded, 3));
+    // It was not asked again once three had answered; one uplink period was left for a late answer.
+    assert_eq!(stage.log.iter().filter(|line| *line == "S->D1 McGroupSetupReq").count(), 1);
+    let report = stage.campaign.stages()[0];
+    assert!(report.ended.since(report.started) < PERIOD + Duration::from_secs(40));
+}
+
+#[test]
+fn a_clock_that_disagrees_is_asked_again_and_then_given_up() {
+    let hour_off = |heard: &Heard, _, now| match heard {
+        Heard::McClassCSessionReq(req) => {
+            let wrong = TimeToStart::saturating(3600 * 24);
+            multicast(&Uplink::from(McClassCSessionAns::accepting(req.mc_group_id, wrong)))
+        }
+        _ => good(heard, now),
+    };
+    let mut stage = Stage::new(spec(1)).device(1, hour_off);
+    assert_eq!(stage.run().status, CampaignStatus::Failed);
+    assert_eq!(failed(&stage, 1), Some((StageKind::McClassCSession, FailureReason::ClockMismatch)));
+    assert_eq!(stage.log.iter().filter(|line| *line == "S->D1 McClassCSessionReq").count(), 6);
+    assert!(stage.warnings().iter().any(|warning| matches!(warning, Warning::ClockOff { .. })));
+}
+
+#[test]
+fn every_device_is_told_the_same_start_and_a_session_that_lasts_to_the_end() {
+    let (starts, seen) = std::sync::mpsc::channel();
+    let mut stage = Stage::new(spec(3));
+    for n in 1..=3 {
+        let starts = starts.clone();
+        stage = stage.device(n, move |heard, _, now| {
+            if let Heard::McClassCSessionReq(req) = heard {
+                starts.send((req.session_time.get(), req.time_out.get())).unwrap();
+            }
+            good(heard, now)
+        });
+    }
+    stage.run();
+    let told: Vec<_> = seen.try_iter().collect();
+    assert_eq!(told.len(), 3);
+    assert!(told.iter().all(|session| *session == told[0]));
+    let scheduled = stage.events.iter().find_map(|event| match event {
+        Event::SessionScheduled { start, duration } => Some((*start, *duration)),
+        _ => None,
+    });
+    let (start, duration) = scheduled.unwrap();
+    assert_eq!(told[0].0, start.wire_secs());
+    // The campaign lasts a day, the longest session 2^15 seconds.
+    assert_eq!((duration, told[0].1), (Duration::from_secs(1 << 15), 15));
+    // The first fragment leaves one second of clock tolerance and three of opening after the start.
+    assert_eq!(stage.multicasts[0].0, start + Duration::from_secs(4));
+}
+
+#[test]
+fn the_maximum_duration_ends_the_campaign_in_any_state() {
+    let mut whole = Stage::new(spec(2));
+    whole.run();
+    let length = whole.now.since(START);
+    for hundredth in 1..100 {
+        let mut spec = spec(2);
+        spec.max_duration = (length * hundredth / 100).max(Duration::from_secs(130));
+        // The set-up of a shorter campaign would be refused outright if it had a fixed session delay.
+        let limit = spec.max_duration;
+        let mut stage = Stage::new(spec);
+        let outcome = stage.run();
+        assert!(stage.now.since(START) <= limit);
+        assert_eq!(outcome.status, CampaignStatus::Failed, "at {hundredth} %");
+        assert_eq!(outcome.complete + outcome.failed, 2);
+    }
+}
+
+#[test]
+fn an_operator_stops_the_campaign_in_any_state() {
+    let mut whole = Stage::new(spec(2));
+    whole.run();
+    let length = whole.now.since(START);
+    for hundredth in 0..100 {
+        let mut stage = Stage::new(spec(2)).order(length * hundredth / 100, Order::Stop);
+        let outcome = stage.run();
+        assert_eq!(outcome.status, CampaignStatus::Stopped, "at {hundredth} %");
+        assert!(matches!(outcome.cause, Some(Cause::Stopped { .. })));
+        assert_eq!(stage.now, START + length * hundredth / 100, "nothing delays the end");
+        assert_eq!(outcome.complete + outcome.failed, 2);
+        assert!(stage.nothing_is_queued());
+        assert_eq!(stage.log.last().map(String::as_str), Some("release group"));
+    }
+}

@@ -1,0 +1,454 @@
+//! A campaign with scripted devices around it, in virtual time.
+//!
+//! The devices speak real octets but have no logic of their own: a test says what each of them answers, so it can
+//! have them misbehave in any way. The log reads like a sequence chart.
+
+// Each test file uses its own part; what can't be here is a defect of the test.
+#![allow(dead_code, unreachable_pub, clippy::unwrap_used, clippy::cast_possible_truncation)]
+
+use std::collections::{BTreeMap, VecDeque};
+use std::time::Duration;
+
+use fuota_engine::campaign::Campaign;
+use fuota_engine::campaign::event::{Event, Outcome, Warning};
+use fuota_engine::campaign::io::{
+    Dest, GroupOrder, GroupParameters, GroupReport, Input, Order, Output, Refusal, Report, Transmit,
+};
+use fuota_engine::campaign::plan::Plan;
+use fuota_engine::campaign::spec::{CampaignSpec, DeviceSpec, Redundancy};
+use fuota_engine::config::Config;
+use fuota_engine::ids::{DevEui, GroupId};
+use fuota_engine::percent::Percent;
+use fuota_engine::region::Region;
+use fuota_engine::time::GpsInstant;
+use fuota_proto::{
+    DataRate, EncryptedMcKey, FragCount, McAddr, McGroupId, TimeToStart, fragmentation::v1 as frag,
+    multicast::v1 as mc,
+};
+
+/// Where virtual time begins.
+pub const START: GpsInstant = GpsInstant::from_secs(1_400_000_000);
+/// Time between a scripted device's uplinks.
+pub const PERIOD: Duration = Duration::from_secs(100);
+
+/// `count` devices and an image of ten fragments, FEC on with one parity fragment, no losses expected.
+pub fn spec(count: u64) -> CampaignSpec {
+    let region = Region::Eu868;
+    let mut config = Config::default();
+    config.fsize = Some(10);
+    CampaignSpec {
+        image: (0..97).collect(),
+        descriptor: [1, 2, 3, 4],
+        devices: (1..=count).map(|n| DeviceSpec { dev_eui: DevEui(n), uplink_period: PERIOD }).collect(),
+        group: GroupParameters {
+            id: GroupId(0),
+            mc_group_id: McGroupId::MIN,
+            mc_addr: McAddr(0x01A2_B3C4),
+            frequency: region.rx2_frequency(),
+            data_rate: DataRate::new(5).unwrap(),
+        },
+        region,
+        uplink_data_rate: DataRate::new(5).unwrap(),
+        redundancy: Redundancy::Fec(Percent::whole(10)),
+        max_duration: Duration::from_secs(24 * 3600),
+        config,
+    }
+}
+
+/// What a device hears.
+#[allow(clippy::enum_variant_names)] // the standard's names
+#[derive(Debug)]
+pub enum Heard {
+    McGroupSetupReq(mc::McGroupSetupReq),
+    McClassCSessionReq(mc::McClassCSessionReq),
+    FragSessionSetupReq(frag::FragSessionSetupReq),
+    FragSessionStatusReq { participants: bool, multicast: bool },
+}
+
+/// What a device answers: FPort and octets, or nothing.
+pub type Answer = Option<(u8, Vec<u8>)>;
+
+/// How a scripted device behaves: what it hears, for the how many-th time, and when.
+pub type Script = Box<dyn FnMut(&Heard, u32, GpsInstant) -> Answer>;
+
+/// Answers everything as a device that received the whole data block.
+pub fn good(heard: &Heard, now: GpsInstant) -> Answer {
+    answer_missing(heard, now, 0)
+}
+
+/// Answers everything, and reports this many missing fragments.
+pub fn answer_missing(heard: &Heard, now: GpsInstant, missing_frag: u8) -> Answer {
+    match heard {
+        Heard::McGroupSetupReq(req) => multicast(&mc::Uplink::from(mc::McGroupSetupAns {
+            mc_group_id: req.mc_group_id,
+            id_error: false,
+        })),
+        Heard::McClassCSessionReq(req) => {
+            let start = now.nearest(req.session_time.get());
+            let seconds = u32::try_from(start.since(now).as_secs()).unwrap();
+            let ans = mc::McClassCSessionAns::accepting(req.mc_group_id, TimeToStart::saturating(seconds));
+            multicast(&mc::Uplink::from(ans))
+        }
+        Heard::FragSessionSetupReq(req) => setup_ans(req, false),
+        Heard::FragSessionStatusReq { participants, .. } => {
+            (*participants || missing_frag > 0).then(|| status_ans(missing_frag, false)).flatten()
+        }
+    }
+}
+
+pub fn setup_ans(req: &frag::FragSessionSetupReq, not_enough_memory: bool) -> Answer {
+    fragmentation(&frag::Uplink::from(frag::FragSessionSetupAns {
+        encoding_unsupported: false,
+        not_enough_memory,
+        frag_session_index_not_supported: false,
+        wrong_descriptor: false,
+        frag_index: req.frag_index,
+    }))
+}
+
+pub fn status_ans(missing_frag: u8, not_enough_matrix_memory: bool) -> Answer {
+    fragmentation(&frag::Uplink::from(frag::FragSessionStatusAns {
+        nb_frag_received: FragCount::MIN,
+        frag_index: fuota_proto::FragIndex::MIN,
+        missing_frag,
+        not_enough_matrix_memory,
+    }))
+}
+
+pub fn multicast(command: &mc::Uplink) -> Answer {
+    let mut buffer = [0; 32];
+    let len = command.encode_to_slice(&mut buffer).unwrap();
+    Some((200, buffer[..len].to_vec()))
+}
+
+pub fn fragmentation(command: &frag::Uplink) -> Answer {
+    let mut buffer = [0; 32];
+    let len = command.encode_to_slice(&mut buffer).unwrap();
+    Some((201, buffer[..len].to_vec()))
+}
+
+struct Device {
+    script: Script,
+    /// Whether its uplinks reach the server at all.
+    heard: bool,
+    queue: VecDeque<Transmit>,
+    asked: BTreeMap<&'static str, u32>,
+}
+
+#[derive(Clone, Debug)]
+enum Happening {
+    Periodic(usize),
+    Answer(usize, u8, Vec<u8>),
+    Sent(Transmit),
+    Order(Order),
+}
+
+/// What the network server does with the n-th multicast frame, counted from 1.
+pub type Fate = Box<dyn FnMut(u32, &Transmit) -> Option<Report>>;
+
+/// A campaign and its scripted surroundings.
+pub struct Stage {
+    pub campaign: Campaign,
+    pub now: GpsInstant,
+    pub log: Vec<String>,
+    pub events: Vec<Event>,
+    pub outcome: Option<Outcome>,
+    /// Every multicast frame handed to the network server, with its moment.
+    pub multicasts: Vec<(GpsInstant, Transmit)>,
+    devices: Vec<Device>,
+    agenda: BTreeMap<(GpsInstant, u64), Happening>,
+    serial: u64,
+    fate: Fate,
+}
+
+impl Stage {
+    /// Devices that all answer as they should.
+    pub fn new(spec: CampaignSpec) -> Self {
+        let count = spec.devices.len();
+        let campaign = Campaign::new(Plan::new(spec).unwrap(), START);
+        let device = || Device {
+            script: Box::new(|heard, _, now| good(heard, now)),
+            heard: true,
+            queue: VecDeque::new(),
+            asked: BTreeMap::new(),
+        };
+        let mut stage = Self {
+            campaign,
+            now: START,
+            log: Vec::new(),
+            events: Vec::new(),
+            outcome: None,
+            multicasts: Vec::new(),
+            devices: (0..count).map(|_| device()).collect(),
+            agenda: BTreeMap::new(),
+            serial: 0,
+            fate: Box::new(|_, _| None),
+        };
+        for index in 0..count {
+            // Far enough apart for one exchange each.
+            stage.schedule(START + Duration::from_secs(1 + 10 * index as u64), Happening::Periodic(index));
+        }
+        stage
+    }
+
+    /// Has device `n` (counted from 1) behave like this.
+    pub fn device(
+        mut self,
+        n: usize,
+        script: impl FnMut(&Heard, u32, GpsInstant) -> Answer + 'static,
+    ) -> Self {
+        self.devices[n - 1].script = Box::new(script);
+        self
+    }
+
+    /// Has device `n` never be heard.
+    pub fn silence(mut self, n: usize) -> Self {
+        self.devices[n - 1].heard = false;
+        self
+    }
+
+    /// Has the network server treat multicast frames like this; `None`: send them.
+    pub fn multicast_fate(mut self, fate: impl FnMut(u32, &Transmit) -> Option<Report> + 'static) -> Self {
+        self.fate = Box::new(fate);
+        self
+    }
+
+    /// Has the operator order something after a while.
+    pub fn order(mut self, after: Duration, order: Order) -> Self {
+        self.schedule(START + after, Happening::Order(order));
+        self
+    }
+
+    /// Has device `n` say something by itself after a while.
+    pub fn answer_at(&mut self, after: Duration, n: usize, answer: Answer) {
+        if let Some((port, payload)) = answer {
+            self.schedule(START + after, Happening::Answer(n - 1, port, payload));
+        }
+    }
+
+    /// Whether no downlink waits at the network server.
+    pub fn nothing_is_queued(&self) -> bool {
+        self.devices.iter().all(|device| device.queue.is_empty())
+    }
+
+    fn schedule(&mut self, at: GpsInstant, happening: Happening) {
+        self.serial += 1;
+        self.agenda.insert((at, self.serial), happening);
+    }
+
+    /// Runs to the end, and returns it.
+    pub fn run(&mut self) -> Outcome {
+        loop {
+            let wake = self.drain();
+            if let Some(outcome) = self.outcome {
+                return outcome;
+            }
+            let next = self.agenda.first_key_value().map(|(&(at, _), _)| at);
+            match (wake, next) {
+                (Some(wake), Some(next)) if wake < next => self.timeout(wake),
+                (Some(wake), None) => self.timeout(wake),
+                (_, Some(_)) => {
+                    let ((at, _), happening) = self.agenda.pop_first().unwrap();
+                    self.now = at;
+                    self.happen(happening);
+                }
+                (None, None) => panic!("the campaign waits for nothing, for ever"),
+            }
+        }
+    }
+
+    fn timeout(&mut self, at: GpsInstant) {
+        assert!(at > self.now, "the campaign wakes without need at {at}");
+        self.now = at;
+        self.campaign.handle(at, Input::Timeout);
+    }
+
+    /// Carries out what the campaign wants; returns until when it waits.
+    fn drain(&mut self) -> Option<GpsInstant> {
+        loop {
+            match self.campaign.poll_output() {
+                Output::Wait(until) => return until,
+                Output::Finished(outcome) => self.outcome = Some(outcome),
+                Output::Event(event) => self.events.push(event),
+                Output::Group(GroupOrder::Provision(group)) => {
+                    let report = GroupReport::Provisioned { next_fcnt: 7 };
+                    self.campaign.handle(self.now, Input::Group { id: group.id, report });
+                }
+                Output::Group(_) => self.log.push("release group".into()),
+                Output::Derive { device, .. } => {
+                    let mc_key_encrypted = EncryptedMcKey([device.0 as u8; 16]);
+                    self.campaign.handle(self.now, Input::Derived { device, mc_key_encrypted });
+                }
+                Output::Cancel(id) => {
+                    for device in &mut self.devices {
+                        device.queue.retain(|tx| tx.id != id);
+                    }
+                }
+                Output::Transmit(tx) => self.transmit(tx),
+            }
+        }
+    }
+
+    fn transmit(&mut self, tx: Transmit) {
+        assert!(tx.not_before >= self.now);
+        match tx.dest {
+            Dest::Unicast(DevEui(n)) => self.devices[n as usize - 1].queue.push_back(tx),
+            Dest::Multicast(_) => {
+                self.multicasts.push((self.now, tx.clone()));
+                match (self.fate)(self.multicasts.len() as u32, &tx) {
+                    None => {
+                        let airtime = Region::Eu868.data_rate(DataRate::new(5).unwrap()).unwrap().modulation;
+                        let airtime = airtime.downlink(tx.payload.len());
+                        self.schedule(tx.not_before + airtime, Happening::Sent(tx));
+                    }
+                    Some(Report::Dropped) => {} // the frame and its report are lost
+                    Some(report) => {
+                        self.log.push(format!("S-x  {}", name(&tx)));
+                        self.campaign.handle(self.now, Input::Downlink { id: tx.id, report });
+                    }
+                }
+            }
+        }
+    }
+
+    fn happen(&mut self, happening: Happening) {
+        match happening {
+            Happening::Periodic(index) => {
+                self.schedule(self.now + PERIOD, Happening::Periodic(index));
+                if self.devices[index].heard {
+                    self.uplink(index, 10, &[0]);
+                    self.serve(index);
+                }
+            }
+            Happening::Answer(index, port, payload) => {
+                self.log.push(format!("D{}->S {}", index + 1, name_uplink(port, &payload)));
+                self.uplink(index, port, &payload);
+                self.serve(index);
+            }
+            Happening::Sent(tx) => {
+                self.log.push(format!("S->* {}", name(&tx)));
+                self.campaign
+                    .handle(self.now, Input::Downlink { id: tx.id, report: Report::Sent { at: self.now } });
+                for index in 0..self.devices.len() {
+                    self.hear(index, &tx);
+                }
+            }
+            Happening::Order(order) => self.campaign.handle(self.now, Input::Operator(order)),
+        }
+    }
+
+    fn uplink(&mut self, index: usize, port: u8, payload: &[u8]) {
+        let from = DevEui(index as u64 + 1);
+        self.campaign.handle(self.now, Input::Uplink { from, port, payload, received: self.now });
+        self.drain();
+    }
+
+    /// After an uplink of class A: one downlink, if there is one.
+    fn serve(&mut self, index: usize) {
+        let Some(tx) = self.devices[index].queue.pop_front() else { return };
+        self.log.push(format!("S->D{} {}", index + 1, name(&tx)));
+        let at = self.now + Duration::from_secs(1);
+        self.campaign.handle(self.now, Input::Downlink { id: tx.id, report: Report::Sent { at } });
+        self.hear(index, &tx);
+    }
+
+    fn hear(&mut self, index: usize, tx: &Transmit) {
+        let multicast = matches!(tx.dest, Dest::Multicast(_));
+        let Some(heard) = decode(tx, multicast) else { return };
+        let leaves = self.now + Duration::from_secs(2);
+        let device = &mut self.devices[index];
+        let times = device.asked.entry(name_downlink(tx)).or_default();
+        *times += 1;
+        if let Some((port, payload)) = (device.script)(&heard, *times, leaves) {
+            self.schedule(leaves, Happening::Answer(index, port, payload));
+        }
+    }
+
+    /// The log with consecutive equal lines folded and fragments as ranges.
+    pub fn chart(&self) -> Vec<String> {
+        let mut chart: Vec<String> = Vec::new();
+        let mut run: Option<(u16, u16)> = None;
+        let flush = |chart: &mut Vec<String>, run: &mut Option<(u16, u16)>| {
+            if let Some((first, last)) = run.take() {
+                chart.push(format!("S->* DataFragment {first}..{last}"));
+            }
+        };
+        for line in &self.log {
+            let n = line.strip_prefix("S->* DataFragment ").and_then(|n| n.parse().ok());
+            match (n, &mut run) {
+                (Some(n), Some((_, last))) if n == *last + 1 => *last = n,
+                (Some(n), run) => {
+                    flush(&mut chart, run);
+                    *run = Some((n, n));
+                }
+                (None, run) => {
+                    flush(&mut chart, run);
+                    chart.push(line.clone());
+                }
+            }
+        }
+        flush(&mut chart, &mut run);
+        chart
+    }
+
+    pub fn warnings(&self) -> Vec<Warning> {
+        let warning = |event: &Event| if let Event::Warning(warning) = event { Some(*warning) } else { None };
+        self.events.iter().filter_map(warning).collect()
+    }
+}
+
+/// A refusal by a busy network server.
+pub const BUSY: Report = Report::Refused(Refusal::Busy);
+
+fn decode(tx: &Transmit, multicast: bool) -> Option<Heard> {
+    if tx.port == 200 {
+        match mc::Downlink::commands(&tx.payload).next()?.unwrap() {
+            mc::Downlink::McGroupSetupReq(req) => Some(Heard::McGroupSetupReq(req)),
+            mc::Downlink::McClassCSessionReq(req) => Some(Heard::McClassCSessionReq(req)),
+            other => panic!("unexpected {other:?}"),
+        }
+    } else {
+        match frag::Downlink::commands(&tx.payload).next()?.unwrap() {
+            frag::Downlink::FragSessionSetupReq(req) => Some(Heard::FragSessionSetupReq(req)),
+            frag::Downlink::FragSessionStatusReq(req) => {
+                Some(Heard::FragSessionStatusReq { participants: req.participants, multicast })
+            }
+            frag::Downlink::DataFragment(_) => None,
+            other => panic!("unexpected {other:?}"),
+        }
+    }
+}
+
+fn name_downlink(tx: &Transmit) -> &'static str {
+    match tx.port {
+        200 => mc::Downlink::commands(&tx.payload).next().unwrap().unwrap().name(),
+        _ => frag::Downlink::commands(&tx.payload).next().unwrap().unwrap().name(),
+    }
+}
+
+fn name(tx: &Transmit) -> String {
+    match frag::Downlink::commands(&tx.payload).next() {
+        Some(Ok(frag::Downlink::DataFragment(fragment))) if tx.port == 201 => {
+            format!("DataFragment {}", fragment.n.get())
+        }
+        Some(Ok(frag::Downlink::FragSessionStatusReq(req))) if tx.port == 201 => {
+            format!("FragSessionStatusReq {}", u8::from(req.participants))
+        }
+        _ => name_downlink(tx).to_owned(),
+    }
+}
+
+fn name_uplink(port: u8, payload: &[u8]) -> String {
+    let name = match port {
+        200 => mc::Uplink::commands(payload).next().map(|c| c.map(|c| c.name().to_owned())),
+        _ => frag::Uplink::commands(payload).next().map(|c| {
+            c.map(|c| match c {
+                frag::Uplink::FragSessionStatusAns(ans) => {
+                    format!("FragSessionStatusAns missing {}", ans.missing_frag)
+                }
+                other => other.name().to_owned(),
+            })
+        }),
+    };
+    name.and_then(Result::ok).unwrap_or_else(|| "?".into())
+}
