@@ -1,8 +1,30 @@
 //! The agent's configuration: every parameter that shapes a campaign's behaviour, with its default.
+//!
+//! With the feature `std` a [`Config`] is read from a TOML file ([`Config::from_toml`]) with these keys:
+//!
+#![doc = include_str!("parameters.md")]
 
 use core::time::Duration;
 
 use crate::percent::Percent;
+
+#[cfg(feature = "std")]
+mod domain;
+#[cfg(feature = "std")]
+mod error;
+#[cfg(feature = "std")]
+mod parameter;
+#[cfg(feature = "std")]
+mod toml;
+
+#[cfg(feature = "std")]
+pub use self::domain::Domain;
+#[cfg(feature = "std")]
+pub use self::error::ConfigError;
+#[cfg(feature = "std")]
+pub use self::parameter::{PARAMETERS, Parameter, markdown};
+#[cfg(feature = "std")]
+pub use self::toml::IgnoredKey;
 
 /// Parameters of a campaign agent, named as its configuration file names them.
 #[derive(Clone, Debug, PartialEq, Eq)]
