@@ -1,3 +1,65 @@
 //! Every figure against its peer in one run.
 
-fn main() {}
+mod allocations;
+mod codec;
+mod instructions;
+mod measure;
+mod report;
+
+use std::process::ExitCode;
+
+use clap::{Parser, ValueEnum};
+
+use crate::report::Section;
+
+/// Measures fuota against its peers: the same work, in turns, in one run.
+#[derive(Debug, Parser)]
+#[command(version, about)]
+struct Cli {
+    /// What to measure; everything if nothing is named
+    subjects: Vec<Subject>,
+    #[command(flatten)]
+    options: Options,
+}
+
+/// How to measure and how to report it.
+#[derive(Debug, Clone, clap::Args)]
+struct Options {
+    /// Print JSON instead of tables
+    #[arg(long)]
+    json: bool,
+    /// Count instructions under valgrind instead of taking the time: exact, the same on a busy machine
+    #[arg(long)]
+    callgrind: bool,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Subject {
+    /// Encoding and decoding commands, against lrwn
+    Codec,
+}
+
+impl Subject {
+    fn run(self, options: &Options) -> Result<Vec<Section>, Box<dyn std::error::Error>> {
+        match self {
+            Self::Codec => codec::run(options),
+        }
+    }
+}
+
+fn main() -> ExitCode {
+    let cli = Cli::parse();
+    let subjects = if cli.subjects.is_empty() { Subject::value_variants() } else { &cli.subjects };
+    let mut sections = Vec::new();
+    for subject in subjects {
+        match subject.run(&cli.options) {
+            Ok(measured) => sections.extend(measured),
+            Err(error) => {
+                eprintln!("benches: {error}");
+                return ExitCode::FAILURE;
+            }
+        }
+    }
+    report::print(&sections, cli.options.json);
+    ExitCode::SUCCESS
+}

@@ -114,6 +114,15 @@ macro_rules! package {
             pub const fn commands$(<$own>)?(payload: &$p [u8]) -> $crate::Commands<$p, Self> {
                 $crate::Commands::new(payload)
             }
+
+            /// The first command of `payload`, whatever follows it.
+            ///
+            /// # Errors
+            /// [`DecodeError`](crate::DecodeError) if it cannot be taken; an empty payload is truncated.
+            #[inline]
+            pub fn decode$(<$own>)?(payload: &$p [u8]) -> Result<Self, $crate::DecodeError> {
+                $crate::stream::first(payload)
+            }
         }
 
         impl<$p> $crate::CommandSet<$p> for $name$(<$a>)? {

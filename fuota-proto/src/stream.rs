@@ -68,6 +68,20 @@ impl<'a, C: CommandSet<'a>> Iterator for Commands<'a, C> {
 
 impl<'a, C: CommandSet<'a>> FusedIterator for Commands<'a, C> {}
 
+/// The first command of `payload`.
+#[inline]
+pub(crate) fn first<'a, C: CommandSet<'a>>(payload: &'a [u8]) -> Result<C, DecodeError> {
+    let cause = match payload.split_first() {
+        Some((&cid, body)) => match C::decode_body(cid, &mut Reader::new(body)) {
+            Some(Ok(command)) => return Ok(command),
+            Some(Err(truncated)) => DecodeCause::Truncated(truncated),
+            None => DecodeCause::UnknownCid { cid },
+        },
+        None => DecodeCause::Truncated(Truncated { expected: 1, got: 0 }),
+    };
+    Err(DecodeError { offset: 0, cause })
+}
+
 impl Writer<'_> {
     /// Appends commands in order until one does not fit.
     ///

@@ -1,0 +1,224 @@
+//! Encoding and decoding one command, against lrwn.
+//!
+//! lrwn knows TS003, TS004 and TS005, so those are compared; one payload for each command of each version, from the
+//! golden vectors.
+
+use std::error::Error;
+use std::hint::black_box;
+
+use fuota_proto::{clock_sync, fragmentation, multicast};
+use lrwn::applayer;
+use serde::Deserialize;
+
+use crate::measure::{Repeated, nanoseconds};
+use crate::report::{Figure, Row, Section, geometric_mean};
+use crate::{Options, allocations, instructions};
+
+/// Payloads of fragments are long; a longer one would measure copying alone.
+const LONGEST: usize = 55;
+
+#[derive(Deserialize)]
+struct Vectors {
+    entries: Vec<Entry>,
+}
+
+#[derive(Deserialize)]
+struct Entry {
+    package: String,
+    version: u8,
+    direction: String,
+    command: String,
+    hex: String,
+}
+
+/// The operations of one command: ours and the peer's.
+struct Case {
+    name: String,
+    decode: [Repeated<'static>; 3],
+    encode: [Repeated<'static>; 2],
+}
+
+pub(crate) fn run(options: &Options) -> Result<Vec<Section>, Box<dyn Error>> {
+    let mut cases = cases()?;
+    if instructions::inside() {
+        cases
+            .iter_mut()
+            .flat_map(|case| case.decode.iter_mut().chain(&mut case.encode))
+            .for_each(instructions::counted);
+        return Ok(Vec::new());
+    }
+    let allocated: u64 = cases
+        .iter_mut()
+        .flat_map(|Case { decode: [single, _, stream], encode: [ours, _], .. }| [single, stream, ours])
+        .map(allocations::count)
+        .sum();
+    let [peer_decoding, peer_encoding] = cases.iter_mut().fold([0, 0], |[decoding, encoding], case| {
+        [
+            decoding + allocations::count(&mut case.decode[1]),
+            encoding + allocations::count(&mut case.encode[1]),
+        ]
+    });
+    let (unit, costs): (_, Vec<f64>) = if options.callgrind {
+        ("instructions", instructions::count("codec")?)
+    } else {
+        (
+            "ns",
+            cases
+                .iter_mut()
+                .flat_map(|case| [nanoseconds(&mut case.decode), nanoseconds(&mut case.encode)].concat())
+                .collect(),
+        )
+    };
+    if costs.len() != 5 * cases.len() {
+        return Err(format!("{} costs for {} cases", costs.len(), cases.len()).into());
+    }
+    let rows: Vec<Row> = cases
+        .iter()
+        .zip(costs.chunks_exact(5))
+        .map(|(case, costs)| Row {
+            name: case.name.clone(),
+            figures: vec![
+                Figure::new("decode", costs[0], unit),
+                Figure::new("lrwn", costs[1], unit),
+                Figure::new("ratio", costs[1] / costs[0], "x"),
+                Figure::new("as a stream", costs[2], unit),
+                Figure::new("encode", costs[3], unit),
+                Figure::new("lrwn", costs[4], unit),
+                Figure::new("ratio", costs[4] / costs[3], "x"),
+            ],
+        })
+        .collect();
+    let mean = |of: fn(&[f64]) -> f64| geometric_mean(costs.chunks_exact(5).map(of));
+    let summary = vec![
+        Figure::new("decode, faster than lrwn (geometric mean)", mean(|costs| costs[1] / costs[0]), "x"),
+        Figure::new(
+            "decode as a stream, faster than lrwn (geometric mean)",
+            mean(|costs| costs[1] / costs[2]),
+            "x",
+        ),
+        Figure::new("encode, faster than lrwn (geometric mean)", mean(|costs| costs[4] / costs[3]), "x"),
+        Figure::new("allocations, all of ours", allocated as f64, ""),
+        Figure::new("allocations, lrwn decoding", peer_decoding as f64, ""),
+        Figure::new("allocations, lrwn encoding", peer_encoding as f64, ""),
+    ];
+    Ok(vec![Section { title: "codec: one command, against lrwn 4.13".to_owned(), rows, summary }])
+}
+
+fn cases() -> Result<Vec<Case>, Box<dyn Error>> {
+    let vectors: Vectors = serde_json::from_str(include_str!("../../fuota-proto/tests/vectors/codec.json"))?;
+    let mut longest: Vec<(String, Entry, Vec<u8>)> = Vec::new();
+    for entry in vectors.entries {
+        let (name, payload) =
+            (format!("{} v{} {}", entry.package, entry.version, entry.command), hex::decode(&entry.hex)?);
+        if payload.len() > LONGEST {
+            continue;
+        }
+        match longest.iter_mut().find(|(known, ..)| *known == name) {
+            Some(known) if known.2.len() < payload.len() => *known = (name, entry, payload),
+            Some(_) => {}
+            None => longest.push((name, entry, payload)),
+        }
+    }
+    longest.into_iter().filter_map(|(name, entry, payload)| case(name, &entry, payload).transpose()).collect()
+}
+
+/// The operations on one payload with the types of one package, version and direction.
+macro_rules! operations {
+    ($name:ident, $payload:ident, $ours:ty, $peer:ty, $uplink:literal) => {{
+        // The operations live as long as the program.
+        let payload: &'static [u8] = $payload.leak();
+        let ours = <$ours>::decode(payload)?;
+        let peer = <$peer>::from_slice($uplink, payload)?;
+        Case {
+            name: $name,
+            decode: [
+                Box::new(move |times| {
+                    for _ in 0..times {
+                        let _ = black_box(<$ours>::decode(black_box(payload)));
+                    }
+                }),
+                Box::new(move |times| {
+                    for _ in 0..times {
+                        let _ = black_box(<$peer>::from_slice($uplink, black_box(payload)));
+                    }
+                }),
+                Box::new(move |times| {
+                    for _ in 0..times {
+                        for command in <$ours>::commands(black_box(payload)) {
+                            let _ = black_box(command);
+                        }
+                    }
+                }),
+            ],
+            encode: [
+                Box::new(move |times| {
+                    let mut buffer = [0; 64];
+                    for _ in 0..times {
+                        let _ = black_box(black_box(&ours).encode_to_slice(black_box(&mut buffer)));
+                    }
+                }),
+                Box::new(move |times| {
+                    for _ in 0..times {
+                        let _ = black_box(black_box(&peer).to_vec());
+                    }
+                }),
+            ],
+        }
+    }};
+}
+
+fn case(name: String, entry: &Entry, payload: Vec<u8>) -> Result<Option<Case>, Box<dyn Error>> {
+    use applayer::{clocksync, fragmentation as peer_fragmentation, multicastsetup};
+
+    Ok(Some(match (entry.package.as_str(), entry.version, entry.direction.as_str()) {
+        ("TS003", 1, "downlink") => {
+            operations!(name, payload, clock_sync::v1::Downlink, clocksync::v1::Payload, false)
+        }
+        ("TS003", 1, "uplink") => {
+            operations!(name, payload, clock_sync::v1::Uplink, clocksync::v1::Payload, true)
+        }
+        ("TS003", 2, "downlink") => {
+            operations!(name, payload, clock_sync::v2::Downlink, clocksync::v2::Payload, false)
+        }
+        ("TS003", 2, "uplink") => {
+            operations!(name, payload, clock_sync::v2::Uplink, clocksync::v2::Payload, true)
+        }
+        ("TS004", 1, "downlink") => {
+            operations!(
+                name,
+                payload,
+                fragmentation::v1::Downlink<'_>,
+                peer_fragmentation::v1::Payload,
+                false
+            )
+        }
+        ("TS004", 1, "uplink") => {
+            operations!(name, payload, fragmentation::v1::Uplink, peer_fragmentation::v1::Payload, true)
+        }
+        ("TS004", 2, "downlink") => {
+            operations!(
+                name,
+                payload,
+                fragmentation::v2::Downlink<'_>,
+                peer_fragmentation::v2::Payload,
+                false
+            )
+        }
+        ("TS004", 2, "uplink") => {
+            operations!(name, payload, fragmentation::v2::Uplink, peer_fragmentation::v2::Payload, true)
+        }
+        ("TS005", 1, "downlink") => {
+            operations!(name, payload, multicast::v1::Downlink, multicastsetup::v1::Payload, false)
+        }
+        ("TS005", 1, "uplink") => {
+            operations!(name, payload, multicast::v1::Uplink, multicastsetup::v1::Payload, true)
+        }
+        ("TS005", 2, "downlink") => {
+            operations!(name, payload, multicast::v2::Downlink, multicastsetup::v2::Payload, false)
+        }
+        ("TS005", 2, "uplink") => {
+            operations!(name, payload, multicast::v2::Uplink, multicastsetup::v2::Payload, true)
+        }
+        _ => return Ok(None),
+    }))
+}

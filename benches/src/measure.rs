@@ -1,0 +1,38 @@
+//! Time per operation, ours and the peer's in turns.
+
+use std::time::{Duration, Instant};
+
+/// An operation that repeats itself, so that calling it costs nothing per repetition.
+pub(crate) type Repeated<'a> = Box<dyn FnMut(u64) + 'a>;
+
+/// Length of one batch: long against the clock's resolution, short against the scheduler's slices.
+const BATCH: Duration = Duration::from_micros(200);
+/// Batches of each operation. The fastest counts: whatever else runs on the machine only ever adds.
+const BATCHES: usize = 60;
+
+/// Nanoseconds per repetition of each operation. They take turns, so that a slow spell hits all alike.
+pub(crate) fn nanoseconds(operations: &mut [Repeated<'_>]) -> Vec<f64> {
+    let lengths: Vec<u64> = operations.iter_mut().map(calibrate).collect();
+    let mut fastest = vec![f64::INFINITY; operations.len()];
+    for _ in 0..BATCHES {
+        for ((operation, &length), fastest) in operations.iter_mut().zip(&lengths).zip(&mut fastest) {
+            let start = Instant::now();
+            operation(length);
+            *fastest = fastest.min(start.elapsed().as_secs_f64() * 1e9 / length as f64);
+        }
+    }
+    fastest
+}
+
+/// How many repetitions take about a batch's time.
+fn calibrate(operation: &mut Repeated<'_>) -> u64 {
+    let mut length = 16;
+    loop {
+        let start = Instant::now();
+        operation(length);
+        if start.elapsed() >= BATCH || length >= 1 << 32 {
+            return length;
+        }
+        length *= 2;
+    }
+}
