@@ -43,6 +43,35 @@ pub(crate) fn set(words: &mut [u32], position: u32) -> bool {
     }
 }
 
+/// Clears the bit.
+pub(crate) fn clear(words: &mut [u32], position: u16) {
+    if let Some(word) = words.get_mut(usize::from(position / 32)) {
+        *word &= !(1 << (position % 32));
+    }
+}
+
+/// Sets or clears the bit.
+pub(crate) fn assign(words: &mut [u32], position: u16, one: bool) {
+    clear(words, position);
+    if one {
+        set(words, position.into());
+    }
+}
+
+/// The `index`-th half of the words, taken as numbers of 16 bits.
+#[expect(clippy::cast_possible_truncation, reason = "the other half is meant to go")]
+pub(crate) fn half(words: &[u32], index: u16) -> u16 {
+    words.get(usize::from(index / 2)).map_or(0, |word| (word >> (index % 2 * 16)) as u16)
+}
+
+/// Replaces the `index`-th half of the words.
+pub(crate) fn set_half(words: &mut [u32], index: u16, value: u16) {
+    let shift = index % 2 * 16;
+    if let Some(word) = words.get_mut(usize::from(index / 2)) {
+        *word = *word & !(0xffff << shift) | u32::from(value) << shift;
+    }
+}
+
 /// The first one at or after `from`.
 pub(crate) fn next_one(words: &[u32], from: u16) -> Option<u16> {
     let mut base = from & !31;
@@ -92,6 +121,24 @@ pub(crate) fn last_zero_before(words: &[u32], end: u16) -> u16 {
     position
 }
 
+/// The number of zeros before `end`.
+pub(crate) fn zeros_before(words: &[u32], end: u16) -> u16 {
+    let mut zeros = 0;
+    for (index, word) in words.iter().enumerate() {
+        zeros += count(!word & below(end, index));
+    }
+    zeros
+}
+
+/// The position of the zero that has `before` zeros before it; past the end there are zeros.
+pub(crate) fn nth_zero(words: &[u32], before: u16) -> u16 {
+    let mut position = next_zero(words, 0);
+    for _ in 0..before {
+        position = next_zero(words, position + 1);
+    }
+    position
+}
+
 /// Squeezes `row` onto the positions where `known` has zeros: bit j becomes the bit at the j-th zero before
 /// `end`, and all others are cleared.
 pub(crate) fn squeeze(row: &mut [u32], known: &[u32], end: u16) {
@@ -124,6 +171,11 @@ fn below(end: u16, index: usize) -> u32 {
         left @ 1..32 => (1 << left) - 1,
         _ => u32::MAX,
     }
+}
+
+#[expect(clippy::cast_possible_truncation, reason = "a word has 32 bits")]
+fn count(word: u32) -> u16 {
+    word.count_ones() as u16
 }
 
 /// The lowest one of a word that is not 0.

@@ -76,12 +76,33 @@ pub enum FecError {
         /// Unknown fragments that the memory can solve for.
         max_lost: u16,
     },
+    /// The scratch space for parity is used up by fragments that bring nothing; nothing has changed.
+    #[error("all {slots} parity slots are taken")]
+    ScratchFull {
+        /// Parity slots of the decoder.
+        slots: u16,
+    },
+    /// Something else is under way: commit or abort it first.
+    #[error("the decoder has an operation under way")]
+    Busy,
+    /// Not all operations have been given out yet, or none was begun.
+    #[error("the operations are not done")]
+    OperationsRemain,
+    /// Too few fragments to solve for the lost ones.
+    #[error("{missing} independent fragments are still needed")]
+    NotSolvable {
+        /// Independent fragments still needed.
+        missing: u16,
+    },
+    /// A stored entry does not follow from those before it.
+    #[error("a stored entry does not follow from those before it")]
+    EntryOutOfOrder,
     /// The data block is complete: there is nothing left to add (TS004-1.0.0 §3.6).
     #[error("the data block is already complete")]
     AlreadyComplete,
 }
 
-/// What [`Decoder::insert`](crate::Decoder::insert) reports: the fragment was at fault, or the store was.
+/// What inserting a fragment reports: the fragment was at fault, or the store was.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
 #[non_exhaustive]
 pub enum InsertError<E> {

@@ -47,11 +47,10 @@ pub mod naive;
 mod prbs;
 mod rule;
 mod store;
-mod triangle;
 mod xor;
 
 pub use bits::Ones;
-pub use decoder::{Decoder, Mode, Progress, words};
+pub use decoder::{Decoder, DeferredDecoder, Mode, Op, Progress, SPARE_PARITY, Steps, run, words};
 pub use encoder::Encoder;
 pub use error::{FecError, InsertError};
 pub use geometry::{FragmentKind, FragmentNumber, Geometry, MAX_FRAGMENT_NUMBER, max_parity, row_words};
@@ -59,5 +58,5 @@ pub use prbs::Prbs23;
 pub use rule::ParityRule;
 #[cfg(feature = "alloc")]
 pub use store::MemoryStore;
-pub use store::{Entry, FragmentStore, NoSuchSlot, RankOnly, SliceStore, Slot};
+pub use store::{Entry, FragmentStore, NoSuchSlot, RankOnly, SliceStore, Slot, for_each_piece};
 pub use xor::xor;

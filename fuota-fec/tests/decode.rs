@@ -7,7 +7,8 @@ mod common;
 use std::collections::{BTreeSet, HashMap};
 
 use fuota_fec::{
-    Decoder, Encoder, FecError, Geometry, MemoryStore, Mode, ParityRule, Progress, naive, words,
+    Decoder, DeferredDecoder, Encoder, FecError, FragmentNumber, FragmentStore, Geometry, MemoryStore, Mode,
+    ParityRule, Progress, Steps, naive, run, words,
 };
 use serde::Deserialize;
 
@@ -67,30 +68,88 @@ fn sessions_and_runs() -> (HashMap<String, Prepared>, Vec<Run>) {
     (vectors.sessions.iter().map(|s| (s.id.clone(), prepare(s))).collect(), vectors.runs)
 }
 
-/// Feeds the run to the triangular decoder; where it completes, the block must be the right one.
-fn complete_at(session: &Prepared, delivered: &[u16], max_lost: u16) -> Option<usize> {
+/// Whichever decoder, fed one fragment after the other.
+trait Feed: Steps {
+    fn feed(&mut self, n: FragmentNumber, data: &[u8], store: &mut MemoryStore) -> Progress;
+    fn state(&self) -> (u16, bool);
+}
+
+impl Feed for Decoder<Vec<u32>> {
+    fn feed(&mut self, n: FragmentNumber, data: &[u8], store: &mut MemoryStore) -> Progress {
+        self.insert(n, data, store).unwrap()
+    }
+
+    fn state(&self) -> (u16, bool) {
+        (self.missing(), self.is_complete())
+    }
+}
+
+impl Feed for DeferredDecoder<Vec<u32>> {
+    fn feed(&mut self, n: FragmentNumber, data: &[u8], store: &mut MemoryStore) -> Progress {
+        self.insert(n, data, store).unwrap()
+    }
+
+    fn state(&self) -> (u16, bool) {
+        (self.missing(), self.is_complete())
+    }
+}
+
+/// Feeds a decoder by its operations alone.
+fn feed_stepwise<D: Steps>(
+    decoder: &mut D,
+    n: FragmentNumber,
+    data: &[u8],
+    store: &mut MemoryStore,
+) -> Progress {
+    store.load(data);
+    decoder.begin(n).unwrap();
+    assert_eq!(decoder.begin(n), Err(FecError::Busy));
+    run(decoder, store).unwrap();
+    let mut progress = decoder.commit().unwrap();
+    while progress == Progress::Solvable {
+        decoder.begin_solve(store.accumulators()).unwrap();
+        assert_eq!(decoder.commit(), Err(FecError::OperationsRemain));
+        run(decoder, store).unwrap();
+        progress = decoder.commit().unwrap();
+    }
+    progress
+}
+
+fn triangular(session: &Prepared, max_lost: u16) -> Decoder<Vec<u32>> {
     let memory = vec![0; words(Mode::Triangular, session.geometry.nb_frag(), max_lost)];
-    let mut decoder = Decoder::new(session.geometry, session.rule, max_lost, memory).unwrap();
-    let mut ranks = decoder.clone();
-    let mut store = MemoryStore::new(session.geometry);
+    Decoder::new(session.geometry, session.rule, max_lost, memory).unwrap()
+}
+
+fn deferred(session: &Prepared, max_lost: u16, more_words: usize) -> DeferredDecoder<Vec<u32>> {
+    let memory = vec![0; words(Mode::Deferred, session.geometry.nb_frag(), max_lost) + more_words];
+    DeferredDecoder::new(session.geometry, session.rule, max_lost, memory).unwrap()
+}
+
+/// Feeds a run; where it completes, the block must be the right one, and each slot was written once.
+fn complete_at<D: Feed>(
+    session: &Prepared,
+    delivered: &[u16],
+    accumulators: u16,
+    mut decoder: D,
+    feed: impl Fn(&mut D, FragmentNumber, &[u8], &mut MemoryStore) -> Progress,
+) -> Option<usize> {
+    let mut store = MemoryStore::with_accumulators(session.geometry, accumulators);
     for (at, n) in (1..).zip(delivered) {
-        let missing = decoder.missing();
-        let progress =
-            decoder.insert(common::number(*n), &session.fragments[usize::from(*n) - 1], &mut store).unwrap();
-        assert_eq!(ranks.insert_rank(common::number(*n)), Ok(progress));
+        let (missing, _) = decoder.state();
+        let data = &session.fragments[usize::from(*n) - 1];
+        let progress = feed(&mut decoder, common::number(*n), data, &mut store);
+        let (left, complete) = decoder.state();
         match progress {
             Progress::Complete => {
                 assert_eq!(store.image(), session.image);
-                assert!(decoder.is_complete() && decoder.missing() == 0);
+                assert_eq!((left, complete), (0, true));
                 return Some(at);
             }
-            Progress::NeedMore { missing: left } => {
-                assert_eq!((left, decoder.missing()), (missing - 1, left));
-            }
-            Progress::Redundant => assert_eq!(decoder.missing(), missing),
+            Progress::NeedMore { missing: said } => assert!(said == left && left <= missing),
+            Progress::Redundant => assert_eq!(left, missing),
             other => panic!("{other:?}"),
         }
-        assert!(!decoder.is_complete());
+        assert!(!complete && left > 0);
     }
     None
 }
@@ -98,10 +157,19 @@ fn complete_at(session: &Prepared, delivered: &[u16], max_lost: u16) -> Option<u
 #[test]
 fn optimal_in_every_order_with_room_for_all() {
     let (sessions, runs) = sessions_and_runs();
-    for run in runs {
-        let session = &sessions[&run.session];
-        let at = complete_at(session, &run.delivered, session.geometry.nb_frag());
-        assert_eq!(at, run.optimal_complete_at, "{} {}", run.session, run.pattern);
+    for case in runs {
+        let session = &sessions[&case.session];
+        let room = session.geometry.nb_frag();
+        let name = format!("{} {}", case.session, case.pattern);
+        let expected = case.optimal_complete_at;
+        let decoder = triangular(session, room);
+        assert_eq!(complete_at(session, &case.delivered, 1, decoder, Feed::feed), expected, "{name}");
+        let decoder = deferred(session, room, 100);
+        assert_eq!(
+            complete_at(session, &case.delivered, 7, decoder, Feed::feed),
+            expected,
+            "{name} deferred"
+        );
     }
 }
 
@@ -109,34 +177,74 @@ fn optimal_in_every_order_with_room_for_all() {
 fn optimal_with_room_for_the_losses_alone() {
     let (sessions, runs) = sessions_and_runs();
     let mut checked = 0;
-    for run in runs {
-        let session = &sessions[&run.session];
+    for case in runs {
+        let session = &sessions[&case.session];
         let nb_frag = session.geometry.nb_frag();
-        let first_parity = run.delivered.iter().position(|n| *n > nb_frag).unwrap_or(run.delivered.len());
-        let (uncoded, parity) = run.delivered.split_at(first_parity);
+        let first_parity = case.delivered.iter().position(|n| *n > nb_frag).unwrap_or(case.delivered.len());
+        let (uncoded, parity) = case.delivered.split_at(first_parity);
         if parity.iter().any(|n| *n <= nb_frag) {
             continue;
         }
         let received: BTreeSet<u16> = uncoded.iter().copied().collect();
         let lost = nb_frag - u16::try_from(received.len()).unwrap();
-        let at = complete_at(session, &run.delivered, lost);
-        assert_eq!(at, run.optimal_complete_at, "{} {}", run.session, run.pattern);
+        let name = format!("{} {}", case.session, case.pattern);
+        let expected = case.optimal_complete_at;
+        let decoder = triangular(session, lost);
+        assert_eq!(complete_at(session, &case.delivered, 1, decoder, Feed::feed), expected, "{name}");
+        for (accumulators, more_words) in [(1, 0), (3, 0), (5, 40), (300, 4000)] {
+            let decoder = deferred(session, lost, more_words);
+            let at = complete_at(session, &case.delivered, accumulators, decoder, Feed::feed);
+            assert_eq!(at, expected, "{name} deferred, {accumulators} accumulators");
+        }
         checked += 1;
     }
     assert!(checked > 100, "{checked} runs have their parity at the end");
 }
 
 #[test]
+fn single_operations_do_the_same() {
+    let (sessions, runs) = sessions_and_runs();
+    for case in runs.iter().filter(|case| sessions[&case.session].geometry.nb_frag() <= 200) {
+        let session = &sessions[&case.session];
+        let room = session.geometry.nb_frag();
+        let name = format!("{} {}", case.session, case.pattern);
+        let expected = case.optimal_complete_at;
+        let decoder = triangular(session, room);
+        assert_eq!(complete_at(session, &case.delivered, 1, decoder, feed_stepwise), expected, "{name}");
+        let decoder = deferred(session, room, 10);
+        assert_eq!(
+            complete_at(session, &case.delivered, 4, decoder, feed_stepwise),
+            expected,
+            "{name} deferred"
+        );
+    }
+}
+
+#[test]
+fn the_rank_alone_tells_when() {
+    let (sessions, runs) = sessions_and_runs();
+    for case in runs {
+        let session = &sessions[&case.session];
+        let mut decoder = triangular(session, session.geometry.nb_frag());
+        let at = case
+            .delivered
+            .iter()
+            .position(|n| decoder.insert_rank(common::number(*n)) == Ok(Progress::Complete));
+        assert_eq!(at.map(|at| at + 1), case.optimal_complete_at, "{} {}", case.session, case.pattern);
+    }
+}
+
+#[test]
 fn the_reference_agrees() {
     let (sessions, runs) = sessions_and_runs();
-    for run in runs.iter().filter(|run| sessions[&run.session].geometry.nb_frag() <= 200) {
-        let session = &sessions[&run.session];
+    for case in runs.iter().filter(|case| sessions[&case.session].geometry.nb_frag() <= 200) {
+        let session = &sessions[&case.session];
         let mut decoder = naive::Decoder::new(session.rule, session.geometry.nb_frag().into());
-        let at = run.delivered.iter().position(|n| {
+        let at = case.delivered.iter().position(|n| {
             decoder.insert((*n).into(), &session.fragments[usize::from(*n) - 1]);
             decoder.missing() == 0
         });
-        assert_eq!(at.map(|at| at + 1), run.optimal_complete_at, "{} {}", run.session, run.pattern);
+        assert_eq!(at.map(|at| at + 1), case.optimal_complete_at, "{} {}", case.session, case.pattern);
         assert_eq!(decoder.image(), at.map(|_| session.image.clone()));
     }
 }

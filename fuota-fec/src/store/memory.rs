@@ -3,6 +3,7 @@
 use alloc::vec::Vec;
 use core::convert::Infallible;
 
+use super::slice::read;
 use super::{Entry, FragmentStore, SliceStore, Slot};
 use crate::Geometry;
 
@@ -73,6 +74,11 @@ impl FragmentStore for MemoryStore {
     fn read(&mut self, slot: Slot) -> Result<(), Infallible> {
         self.source = Some(slot);
         Ok(())
+    }
+
+    fn buffer(&self) -> &[u8] {
+        let size = usize::from(self.geometry.frag_size());
+        self.source.and_then(|slot| read(&self.image, &self.parity, slot, size)).unwrap_or_default()
     }
 
     fn xor(&mut self, acc: u16) {

@@ -10,7 +10,7 @@ pub use memory::MemoryStore;
 pub use rank::RankOnly;
 pub use slice::{NoSuchSlot, SliceStore};
 
-use crate::FragmentNumber;
+use crate::{FragmentNumber, Geometry};
 
 /// A place for `FragSize` octets. The decoder writes each at most once per session.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -52,6 +52,9 @@ pub trait FragmentStore {
     /// Those of the medium.
     fn read(&mut self, slot: Slot) -> Result<(), Self::Error>;
 
+    /// What the last [`read`](Self::read) gave; nothing in a store that keeps no bytes.
+    fn buffer(&self) -> &[u8];
+
     /// Adds the read buffer to an accumulator.
     fn xor(&mut self, acc: u16);
 
@@ -64,4 +67,23 @@ pub trait FragmentStore {
     /// # Errors
     /// Those of the medium.
     fn save(&mut self, acc: u16, slot: Slot, entry: Entry) -> Result<(), Self::Error>;
+}
+
+/// Hands out the data block from first to last octet, without its padding: for its MIC or to copy it.
+///
+/// # Errors
+/// Those of the store.
+pub fn for_each_piece<S: FragmentStore>(
+    store: &mut S,
+    geometry: Geometry,
+    mut take: impl FnMut(&[u8]),
+) -> Result<(), S::Error> {
+    let last = geometry.nb_frag() - 1;
+    for index in 0..=last {
+        store.read(Slot::Data(index))?;
+        let piece = store.buffer();
+        let padding = if index == last { usize::from(geometry.padding()) } else { 0 };
+        take(piece.get(..piece.len().saturating_sub(padding)).unwrap_or(piece));
+    }
+    Ok(())
 }

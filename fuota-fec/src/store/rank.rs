@@ -17,6 +17,10 @@ impl FragmentStore for RankOnly {
         Ok(())
     }
 
+    fn buffer(&self) -> &[u8] {
+        &[]
+    }
+
     fn xor(&mut self, _acc: u16) {}
 
     fn copy(&mut self, _acc: u16) {}

@@ -56,11 +56,16 @@ impl<'a> SliceStore<'a> {
 
     /// An accumulator, and the slot that was read last: it is used where it lies.
     fn pair(&mut self, acc: u16) -> Option<(&mut [u8], &[u8])> {
-        let source = match self.source? {
-            Slot::Data(index) => slot_of(self.image, index, self.size),
-            Slot::Parity(index) => slot_of(self.parity, index, self.size),
-        };
+        let source = read(self.image, self.parity, self.source?, self.size);
         slot_mut(self.accumulators, acc, self.size).zip(source)
+    }
+}
+
+/// The octets of a slot, where they lie.
+pub(super) fn read<'s>(image: &'s [u8], parity: &'s [u8], slot: Slot, size: usize) -> Option<&'s [u8]> {
+    match slot {
+        Slot::Data(index) => slot_of(image, index, size),
+        Slot::Parity(index) => slot_of(parity, index, size),
     }
 }
 
@@ -88,12 +93,11 @@ impl FragmentStore for SliceStore<'_> {
 
     fn read(&mut self, slot: Slot) -> Result<(), NoSuchSlot> {
         self.source = Some(slot);
-        match slot {
-            Slot::Data(index) => slot_of(self.image, index, self.size),
-            Slot::Parity(index) => slot_of(self.parity, index, self.size),
-        }
-        .map(|_| ())
-        .ok_or(NoSuchSlot { slot })
+        read(self.image, self.parity, slot, self.size).map(|_| ()).ok_or(NoSuchSlot { slot })
+    }
+
+    fn buffer(&self) -> &[u8] {
+        self.source.and_then(|slot| read(self.image, self.parity, slot, self.size)).unwrap_or_default()
     }
 
     fn xor(&mut self, acc: u16) {

@@ -3,6 +3,8 @@
 #![allow(dead_code, reason = "each test uses its part")]
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
+pub(crate) mod strict;
+
 use fuota_fec::{FragmentNumber, ParityRule};
 use serde::de::DeserializeOwned;
 use sha2::{Digest, Sha256};

@@ -1,5 +1,6 @@
 //! `fuota fec decode`.
 
+use std::convert::Infallible;
 use std::fs::{self, File};
 use std::io::{BufRead, BufReader};
 use std::path::PathBuf;
@@ -7,8 +8,8 @@ use std::process::ExitCode;
 
 use clap::ValueEnum;
 use fuota_fec::{
-    Decoder, FecError, FragmentNumber, Geometry, InsertError, MAX_FRAGMENT_NUMBER, MemoryStore, Mode,
-    Progress, words,
+    Decoder, DeferredDecoder, FecError, FragmentNumber, Geometry, InsertError, MAX_FRAGMENT_NUMBER,
+    MemoryStore, Mode, Progress, row_words, words,
 };
 use serde::Serialize;
 
@@ -48,7 +49,35 @@ pub(in crate::cli) struct Args {
 enum Memory {
     /// A triangle of bits; bytes are added on arrival
     Triangular,
+    /// Parity is kept as it came and solved at the end
+    Deferred,
 }
+
+impl Memory {
+    /// The decoder's insert, with the missing count after it.
+    fn feeder(self, args: &Args, geometry: Geometry, max_lost: u16) -> Result<Feeder, FecError> {
+        let rule = args.rule.into();
+        Ok(match self {
+            Self::Triangular => {
+                let memory = vec![0; words(Mode::Triangular, args.nb_frag, max_lost)];
+                let mut decoder = Decoder::new(geometry, rule, max_lost, memory)?;
+                Box::new(move |n, data, store| Ok((decoder.insert(n, data, store)?, decoder.missing())))
+            }
+            Self::Deferred => {
+                let masks = usize::from(ACCUMULATORS) * row_words(args.nb_frag);
+                let memory = vec![0; words(Mode::Deferred, args.nb_frag, max_lost) + masks];
+                let mut decoder = DeferredDecoder::new(geometry, rule, max_lost, memory)?;
+                Box::new(move |n, data, store| Ok((decoder.insert(n, data, store)?, decoder.missing())))
+            }
+        })
+    }
+}
+
+type Inserted = Result<(Progress, u16), InsertError<Infallible>>;
+type Feeder = Box<dyn FnMut(FragmentNumber, &[u8], &mut MemoryStore) -> Inserted>;
+
+/// Lost fragments solved for in one pass of the deferred mode.
+const ACCUMULATORS: u16 = 64;
 
 #[derive(Debug, Serialize)]
 struct Report {
@@ -66,32 +95,31 @@ pub(super) fn run(args: &Args) -> Outcome {
     if max_lost > args.nb_frag {
         return Err(format!("--max-lost {max_lost} of {} fragments", args.nb_frag).into());
     }
-    let mut decoder = match args.mode {
-        Memory::Triangular => {
-            let memory = vec![0; words(Mode::Triangular, args.nb_frag, max_lost)];
-            Decoder::new(geometry, args.rule.into(), max_lost, memory)?
-        }
-    };
-    let mut store = MemoryStore::new(geometry);
+    let mut insert = args.mode.feeder(args, geometry, max_lost)?;
+    let mut store = MemoryStore::with_accumulators(geometry, ACCUMULATORS);
     let input = File::open(&args.input).map_err(|error| at(&args.input, &error))?;
-    let (mut complete_at, mut refused) = (None, 0_usize);
+    let (mut complete_at, mut missing, mut refused) = (None, args.nb_frag, 0_usize);
     for (place, line) in (1..).zip(BufReader::new(input).lines()) {
         let wrong = |error: &dyn std::error::Error| format!("{}:{place}: {error}", args.input.display());
         let line: Line = serde_json::from_str(&line?).map_err(|error| wrong(&error))?;
         let n = FragmentNumber::try_from(line.n).map_err(|error| wrong(&error))?;
         let data = hex::decode(&line.data).map_err(|error| wrong(&error))?;
-        match decoder.insert(n, &data, &mut store) {
-            Ok(Progress::Complete) => {
-                complete_at = Some(place);
-                break;
+        match insert(n, &data, &mut store) {
+            Ok((progress, left)) => {
+                missing = left;
+                if progress == Progress::Complete {
+                    complete_at = Some(place);
+                    break;
+                }
             }
-            Ok(_) => {}
             // One that came while there was no room for it is lost like any other.
-            Err(InsertError::Fec(FecError::TooManyMissing { .. })) => refused += 1,
+            Err(InsertError::Fec(FecError::TooManyMissing { .. } | FecError::ScratchFull { .. })) => {
+                refused += 1
+            }
             Err(error) => return Err(wrong(&error).into()),
         }
     }
-    let report = Report { complete: complete_at.is_some(), complete_at, missing: decoder.missing() };
+    let report = Report { complete: complete_at.is_some(), complete_at, missing };
     if report.complete {
         fs::write(&args.output, store.image()).map_err(|error| at(&args.output, &error))?;
     }
@@ -104,7 +132,7 @@ pub(super) fn run(args: &Args) -> Outcome {
         }
     }
     if refused > 0 {
-        eprintln!("{refused} parity fragments came while more than {max_lost} were unknown");
+        eprintln!("{refused} parity fragments came while there was no room for them");
     }
     Ok(if report.complete { ExitCode::SUCCESS } else { ExitCode::from(FAILED) })
 }

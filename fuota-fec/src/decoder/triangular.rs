@@ -1,43 +1,13 @@
-//! The device side: elimination on bits in RAM, bytes in a store.
+//! The streaming decoder: a triangle of bits, bytes added on arrival.
 
+use super::triangle::Triangle;
+use super::triangular_steps::UnderWay;
+use super::{Mode, Progress, words};
 use crate::bits;
 use crate::geometry::{FragmentKind, FragmentNumber, Geometry, row_words};
 use crate::rule::ParityRule;
 use crate::store::{Entry, FragmentStore, RankOnly, Slot};
-use crate::triangle::{Triangle, triangle_words};
 use crate::{FecError, InsertError};
-
-/// How a decoder spends memory.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum Mode {
-    /// A triangle over the lost fragments and one accumulator: the least RAM, bytes are added on arrival.
-    Triangular,
-}
-
-/// 32-bit words of memory that a decoder needs for `fragments` uncoded fragments of which up to `max_lost`
-/// may be unknown when parity begins to count.
-#[must_use]
-pub const fn words(mode: Mode, fragments: u16, max_lost: u16) -> usize {
-    match mode {
-        Mode::Triangular => 2 * row_words(fragments) + triangle_words(max_lost),
-    }
-}
-
-/// What a fragment changed.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum Progress {
-    /// It counted; so many independent fragments are still needed.
-    NeedMore {
-        /// Independent fragments still needed: `MissingFrag` of `FragSessionStatusAns` before it saturates.
-        missing: u16,
-    },
-    /// It brought nothing new.
-    Redundant,
-    /// Enough has been received; [`Decoder::solve`] finds the rest of the data block.
-    Solvable,
-    /// The data block is whole.
-    Complete,
-}
 
 /// The streaming decoder with the least memory.
 ///
@@ -47,16 +17,17 @@ pub enum Progress {
 /// rows full rank, in any order of arrival. Each slot is written once.
 #[derive(Debug, Clone)]
 pub struct Decoder<W> {
-    words: W,
-    geometry: Geometry,
+    pub(super) words: W,
+    pub(super) geometry: Geometry,
     rule: ParityRule,
     max_lost: u16,
     /// Uncoded fragments unknown: all that have not come, or the columns once they are fixed.
-    lost: u16,
+    pub(super) lost: u16,
     /// Rows in the triangle: not 0 means that the columns are fixed.
-    rank: u16,
+    pub(super) rank: u16,
     /// Columns solved, the last one first.
-    solved: u16,
+    pub(super) solved: u16,
+    pub(super) under_way: UnderWay,
 }
 
 impl<W: AsRef<[u32]> + AsMut<[u32]>> Decoder<W> {
@@ -72,7 +43,16 @@ impl<W: AsRef<[u32]> + AsMut<[u32]>> Decoder<W> {
             return Err(FecError::NotEnoughMemory { expected, got: lent.len() });
         }
         lent.fill(0);
-        Ok(Self { words: memory, geometry, rule, max_lost, lost: geometry.nb_frag(), rank: 0, solved: 0 })
+        Ok(Self {
+            words: memory,
+            geometry,
+            rule,
+            max_lost,
+            lost: geometry.nb_frag(),
+            rank: 0,
+            solved: 0,
+            under_way: UnderWay::Nothing,
+        })
     }
 
     /// The shape of the data block.
@@ -94,9 +74,9 @@ impl<W: AsRef<[u32]> + AsMut<[u32]>> Decoder<W> {
     /// Takes a fragment, and solves for the lost ones if it was the last one needed.
     ///
     /// # Errors
-    /// [`FecError::FragmentLength`], [`FecError::AlreadyComplete`], [`FecError::TooManyMissing`] or
-    /// [`InsertError::Store`]: the decoder is in the state before. If the store fails while the lost fragments
-    /// are solved for, the fragment has counted and [`solve`](Self::solve) goes on.
+    /// [`FecError::FragmentLength`], [`FecError::AlreadyComplete`], [`FecError::TooManyMissing`],
+    /// [`FecError::Busy`] or [`InsertError::Store`]: the decoder is in the state before. If the store fails
+    /// while the lost fragments are solved for, the fragment has counted and [`solve`](Self::solve) goes on.
     pub fn insert<S: FragmentStore>(
         &mut self,
         n: FragmentNumber,
@@ -107,15 +87,22 @@ impl<W: AsRef<[u32]> + AsMut<[u32]>> Decoder<W> {
         if fragment.len() != usize::from(expected) {
             return Err(FecError::FragmentLength { expected, got: fragment.len() }.into());
         }
-        self.take(n, fragment, store)
+        match self.take(n, fragment, store)? {
+            Progress::Solvable => self.solve(store),
+            other => Ok(other),
+        }
     }
 
     /// Takes a fragment whose bytes nobody keeps: for simulations that only ask whether a block is complete.
     ///
     /// # Errors
-    /// [`FecError::AlreadyComplete`] or [`FecError::TooManyMissing`], in the state before.
+    /// [`FecError::AlreadyComplete`], [`FecError::TooManyMissing`] or [`FecError::Busy`], in the state before.
     pub fn insert_rank(&mut self, n: FragmentNumber) -> Result<Progress, FecError> {
         match self.take(n, &[], &mut RankOnly) {
+            Ok(Progress::Solvable) => {
+                self.solved = self.lost;
+                Ok(Progress::Complete)
+            }
             Ok(progress) => Ok(progress),
             Err(InsertError::Fec(error)) => Err(error),
         }
@@ -124,10 +111,11 @@ impl<W: AsRef<[u32]> + AsMut<[u32]>> Decoder<W> {
     /// Goes on with finding the lost fragments after the store failed on the way.
     ///
     /// # Errors
-    /// [`InsertError::Store`]: what has been solved is kept.
+    /// [`FecError::NotSolvable`], [`FecError::Busy`], or [`InsertError::Store`]: what has been solved is kept.
     pub fn solve<S: FragmentStore>(&mut self, store: &mut S) -> Result<Progress, InsertError<S::Error>> {
+        self.idle()?;
         if self.missing() > 0 {
-            return Ok(Progress::NeedMore { missing: self.missing() });
+            return Err(FecError::NotSolvable { missing: self.missing() }.into());
         }
         let nb_frag = self.geometry.nb_frag();
         let Parts { known, triangle, .. } = parts(self.words.as_mut(), nb_frag, self.lost);
@@ -155,43 +143,25 @@ impl<W: AsRef<[u32]> + AsMut<[u32]>> Decoder<W> {
         Ok(Progress::Complete)
     }
 
+    /// [`insert`](Self::insert) without the length and without solving.
     fn take<S: FragmentStore>(
         &mut self,
         n: FragmentNumber,
         fragment: &[u8],
         store: &mut S,
     ) -> Result<Progress, InsertError<S::Error>> {
-        if self.missing() == 0 {
-            return Err(FecError::AlreadyComplete.into());
+        match self.prepare(n)? {
+            Prepared::Redundant => return Ok(Progress::Redundant),
+            Prepared::Plain(index) => {
+                store.load(fragment);
+                store.save(0, Slot::Data(index), Entry::Fragment(n)).map_err(InsertError::Store)?;
+                return Ok(self.accept_plain(index));
+            }
+            Prepared::Row => {}
         }
+        store.load(fragment);
         let nb_frag = self.geometry.nb_frag();
         let Parts { known, row, mut triangle } = parts(self.words.as_mut(), nb_frag, self.lost);
-        match self.geometry.kind(n) {
-            FragmentKind::Uncoded(index) => {
-                if bits::get(known, index.into()) {
-                    return Ok(Progress::Redundant);
-                }
-                if self.rank == 0 {
-                    store.load(fragment);
-                    store.save(0, Slot::Data(index), Entry::Fragment(n)).map_err(InsertError::Store)?;
-                    bits::set(known, index.into());
-                    self.lost -= 1;
-                    return Ok(self.progress());
-                }
-                row.fill(0);
-                bits::set(row, index.into());
-            }
-            FragmentKind::Parity(k) => {
-                if self.rank == 0 && self.lost > self.max_lost {
-                    return Err(
-                        FecError::TooManyMissing { missing: self.lost, max_lost: self.max_lost }.into()
-                    );
-                }
-                self.rule.fill(nb_frag, k.get(), row);
-            }
-        }
-
-        store.load(fragment);
         let mut from = 0;
         while let Some(index) = bits::next_common(row, known, from) {
             store.read(Slot::Data(index)).map_err(InsertError::Store)?;
@@ -205,7 +175,7 @@ impl<W: AsRef<[u32]> + AsMut<[u32]>> Decoder<W> {
                 store.save(0, Slot::Parity(column), Entry::Fragment(n)).map_err(InsertError::Store)?;
                 triangle.put(column, row);
                 self.rank += 1;
-                return if self.missing() == 0 { self.solve(store) } else { Ok(self.progress()) };
+                return Ok(self.progress());
             }
             triangle.xor_row_into(column, row);
             store.read(Slot::Parity(column)).map_err(InsertError::Store)?;
@@ -215,24 +185,75 @@ impl<W: AsRef<[u32]> + AsMut<[u32]>> Decoder<W> {
         Ok(Progress::Redundant)
     }
 
-    const fn progress(&self) -> Progress {
+    /// Checks whether a fragment may come now, and draws its row if it takes one.
+    pub(super) fn prepare(&mut self, n: FragmentNumber) -> Result<Prepared, FecError> {
+        self.idle()?;
+        if self.missing() == 0 {
+            return Err(FecError::AlreadyComplete);
+        }
+        let nb_frag = self.geometry.nb_frag();
+        let Parts { known, row, .. } = parts(self.words.as_mut(), nb_frag, self.lost);
+        match self.geometry.kind(n) {
+            FragmentKind::Uncoded(index) => {
+                if bits::get(known, index.into()) {
+                    return Ok(Prepared::Redundant);
+                }
+                if self.rank == 0 {
+                    return Ok(Prepared::Plain(index));
+                }
+                row.fill(0);
+                bits::set(row, index.into());
+            }
+            FragmentKind::Parity(k) => {
+                if self.rank == 0 && self.lost > self.max_lost {
+                    return Err(FecError::TooManyMissing { missing: self.lost, max_lost: self.max_lost });
+                }
+                self.rule.fill(nb_frag, k.get(), row);
+            }
+        }
+        Ok(Prepared::Row)
+    }
+
+    /// Counts an uncoded fragment that lies in its slot.
+    pub(super) fn accept_plain(&mut self, index: u16) -> Progress {
+        let Parts { known, .. } = parts(self.words.as_mut(), self.geometry.nb_frag(), self.lost);
+        bits::set(known, index.into());
+        self.lost -= 1;
+        self.progress()
+    }
+
+    pub(super) const fn progress(&self) -> Progress {
         match self.missing() {
-            0 => Progress::Complete,
+            0 if self.solved == self.lost => Progress::Complete,
+            0 => Progress::Solvable,
             missing => Progress::NeedMore { missing },
         }
     }
+
+    fn idle(&self) -> Result<(), FecError> {
+        if self.under_way == UnderWay::Nothing { Ok(()) } else { Err(FecError::Busy) }
+    }
+}
+
+/// What a fragment takes.
+pub(super) enum Prepared {
+    Redundant,
+    /// An uncoded fragment before the columns are fixed: nothing but its slot.
+    Plain(u16),
+    /// Elimination of the row that has been drawn.
+    Row,
 }
 
 /// The lent memory, cut into its uses.
-struct Parts<'a> {
+pub(super) struct Parts<'a> {
     /// A one for each uncoded fragment that has its slot filled; fixed once there is a row in the triangle.
-    known: &'a mut [u32],
+    pub(super) known: &'a mut [u32],
     /// The row under way.
-    row: &'a mut [u32],
-    triangle: Triangle<'a>,
+    pub(super) row: &'a mut [u32],
+    pub(super) triangle: Triangle<'a>,
 }
 
-fn parts(words: &mut [u32], nb_frag: u16, columns: u16) -> Parts<'_> {
+pub(super) fn parts(words: &mut [u32], nb_frag: u16, columns: u16) -> Parts<'_> {
     let length = row_words(nb_frag);
     let (known, rest) = words.split_at_mut(length);
     let (row, rest) = rest.split_at_mut(length);
