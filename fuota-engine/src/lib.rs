@@ -11,6 +11,7 @@ pub mod airtime;
 pub mod campaign;
 #[cfg(feature = "alloc")]
 pub mod config;
+pub mod device;
 pub mod ids;
 pub mod percent;
 pub mod region;

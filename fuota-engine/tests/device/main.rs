@@ -1,0 +1,13 @@
+//! The device's half, told what real downlinks say and asked what it does.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::cast_possible_truncation,
+    reason = "a test that panics has found something"
+)]
+
+mod fragmentation;
+mod harness;
+mod multicast;
+mod whole;
+mod window;
