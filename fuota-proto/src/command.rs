@@ -75,7 +75,7 @@ macro_rules! command {
                 Self::MAX_LEN
             }
 
-            #[inline]
+            #[inline(always)]
             fn encode(&self, out: &mut $crate::Writer<'_>) -> Result<(), $crate::EncodeError> {
                 #[allow(unused_mut)]
                 let mut octets = [0; 1 + Self::BODY_LEN];
@@ -86,10 +86,11 @@ macro_rules! command {
                     $crate::field::Field::store(self.$field, &mut octets, _at);
                     let _at = _at + <$ty as $crate::field::Field>::BITS $(+ $rfu)?;
                 )*
-                out.push(&octets)
+                out.push_array(&octets)
             }
 
-            #[inline]
+            // Into its caller, which then builds the command in place: moved there, it would cost more than its decoding.
+            #[inline(always)]
             fn decode(input: &mut $crate::Reader<'_>) -> Result<Self, $crate::Truncated> {
                 let _body = input.take::<{ Self::BODY_LEN }>()?;
                 let _at = 0;

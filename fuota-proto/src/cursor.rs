@@ -131,20 +131,34 @@ impl<'b> Writer<'b> {
         Ok(())
     }
 
+    /// As [`push`](Self::push), for a length known to the compiler.
+    #[inline(always)]
+    pub(crate) fn push_array<const N: usize>(&mut self, octets: &[u8; N]) -> Result<(), EncodeError> {
+        let start = self.len;
+        match self.buffer.get_mut(start..).and_then(|rest| rest.first_chunk_mut()) {
+            Some(room) if !self.closed => {
+                *room = *octets;
+                self.len += N;
+                Ok(())
+            }
+            _ => Err(self.refusal(N)),
+        }
+    }
+
+    /// Why `needed` octets cannot be written.
+    #[cold]
+    const fn refusal(&self, needed: usize) -> EncodeError {
+        if self.closed { EncodeError::AfterLast } else { EncodeError::BufferTooSmall { needed, available: self.available() } }
+    }
+
     /// Claims the next `len` octets for a command, to be filled by the caller.
     pub(crate) fn reserve(&mut self, len: usize) -> Result<&mut [u8], EncodeError> {
-        if self.closed {
-            return Err(EncodeError::AfterLast);
+        if self.closed || len > self.available() {
+            return Err(self.refusal(len));
         }
-        let available = self.available();
         let start = self.len;
-        match self.buffer.get_mut(start..).and_then(|rest| rest.get_mut(..len)) {
-            Some(room) => {
-                self.len += len;
-                Ok(room)
-            }
-            None => Err(EncodeError::BufferTooSmall { needed: len, available }),
-        }
+        self.len += len;
+        Ok(self.buffer.get_mut(start..self.len).unwrap_or_default())
     }
 
     /// Marks that nothing may follow what has been written.

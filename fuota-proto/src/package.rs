@@ -53,6 +53,7 @@ macro_rules! package {
             /// # Errors
             /// [`EncodeError`](crate::EncodeError) if it does not fit or nothing may follow what stands before;
             /// nothing is written then.
+            #[inline(always)]
             pub fn encode(&self, out: &mut $crate::Writer<'_>) -> Result<(), $crate::EncodeError> {
                 match self {$(
                     Self::$variant(command) => $crate::Command::encode(command, out),
@@ -63,6 +64,7 @@ macro_rules! package {
             ///
             /// # Errors
             /// [`EncodeError::BufferTooSmall`](crate::EncodeError::BufferTooSmall) if it does not fit.
+            #[inline]
             pub fn encode_to_slice(&self, buffer: &mut [u8]) -> Result<usize, $crate::EncodeError> {
                 let mut out = $crate::Writer::new(buffer);
                 self.encode(&mut out)?;
@@ -128,7 +130,7 @@ macro_rules! package {
         impl<$p> $crate::CommandSet<$p> for $name$(<$a>)? {
             const MAX_LEN: usize = Self::MAX_LEN;
 
-            #[inline]
+            #[inline(always)]
             fn decode_body(cid: u8, input: &mut $crate::Reader<$p>) -> Option<Result<Self, $crate::Truncated>> {
                 Some(match cid {
                     $(<$ty as $crate::Command<$p>>::CID => <$ty as $crate::Command<$p>>::decode(input).map(Self::$variant),)*

@@ -63,19 +63,19 @@ impl Command<'_> for DevUpgradeImageAns {
         if self.is_ok() { Self::MAX_LEN } else { Self::SHORT_LEN }
     }
 
-    #[inline]
+    #[inline(always)]
     fn encode(&self, out: &mut Writer<'_>) -> Result<(), EncodeError> {
         let status = self.up_image_status();
         match self.next_firmware_version() {
             Some(version) => {
                 let [a, b, c, d] = version.get().to_le_bytes();
-                out.push(&[Self::CID, status, a, b, c, d])
+                out.push_array(&[Self::CID, status, a, b, c, d])
             }
-            None => out.push(&[Self::CID, status]),
+            None => out.push_array(&[Self::CID, status]),
         }
     }
 
-    #[inline]
+    #[inline(always)]
     fn decode(input: &mut Reader<'_>) -> Result<Self, Truncated> {
         let &[status] = input.take::<1>()?;
         Ok(match status & 0b11 {

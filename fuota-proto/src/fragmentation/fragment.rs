@@ -90,7 +90,7 @@ impl<'a> Command<'a> for DataFragment<'a> {
         Ok(())
     }
 
-    #[inline]
+    #[inline(always)]
     fn decode(input: &mut Reader<'a>) -> Result<Self, Truncated> {
         let body = input.take::<2>()?;
         Ok(Self {

@@ -111,20 +111,20 @@ impl Command<'_> for FragSessionStatusAns {
         if self.report().is_some() { Self::MAX_LEN } else { Self::SHORT_LEN }
     }
 
-    #[inline]
+    #[inline(always)]
     fn encode(&self, out: &mut Writer<'_>) -> Result<(), EncodeError> {
         let Some(report) = self.report() else {
-            out.push(&[Self::CID, self.status()])?;
+            out.push_array(&[Self::CID, self.status()])?;
             out.close();
             return Ok(());
         };
         let mut octets = [Self::CID, self.status(), 0, 0, report.missing_frag];
         report.nb_frag_received.store(&mut octets, 16);
         report.frag_index.store(&mut octets, 16 + FragCount::BITS);
-        out.push(&octets)
+        out.push_array(&octets)
     }
 
-    #[inline]
+    #[inline(always)]
     fn decode(input: &mut Reader<'_>) -> Result<Self, Truncated> {
         let &[status] = input.take::<1>()?;
         let missing = status & Self::DOES_NOT_EXIST != 0;

@@ -281,19 +281,19 @@ impl<const VERSION: u8, const CID: u8> Command<'_> for SessionAns<VERSION, CID> 
         if self.is_ok() { Self::MAX_LEN } else { Self::ERROR_LEN }
     }
 
-    #[inline]
+    #[inline(always)]
     fn encode(&self, out: &mut Writer<'_>) -> Result<(), EncodeError> {
         let group = self.mc_group_id.get();
         match self.outcome {
             SessionOutcome::Starts(time_to_start) => {
                 let [low, middle, high, _] = time_to_start.get().to_le_bytes();
-                out.push(&[CID, group, low, middle, high])
+                out.push_array(&[CID, group, low, middle, high])
             }
             SessionOutcome::Refused(errors) => {
                 // Reserved bits travel only where they are the whole message (TS005-2.0.0 §3.5).
                 let named = errors.bits() & SessionErrors::NAMED;
                 let bits = if named == 0 { errors.bits() } else { named };
-                out.push(&[CID, group | bits])?;
+                out.push_array(&[CID, group | bits])?;
                 // Such an answer of a version 1 device is told from an accepting one by the end of the message.
                 if bits & Self::ERROR_BITS == 0 {
                     out.close();
@@ -303,7 +303,7 @@ impl<const VERSION: u8, const CID: u8> Command<'_> for SessionAns<VERSION, CID> 
         }
     }
 
-    #[inline]
+    #[inline(always)]
     fn decode(input: &mut Reader<'_>) -> Result<Self, Truncated> {
         let status = input.take::<1>()?;
         let mc_group_id = McGroupId::load(status, 0);
