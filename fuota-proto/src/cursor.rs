@@ -148,7 +148,11 @@ impl<'b> Writer<'b> {
     /// Why `needed` octets cannot be written.
     #[cold]
     const fn refusal(&self, needed: usize) -> EncodeError {
-        if self.closed { EncodeError::AfterLast } else { EncodeError::BufferTooSmall { needed, available: self.available() } }
+        if self.closed {
+            EncodeError::AfterLast
+        } else {
+            EncodeError::BufferTooSmall { needed, available: self.available() }
+        }
     }
 
     /// Claims the next `len` octets for a command, to be filled by the caller.

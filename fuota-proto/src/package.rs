@@ -131,11 +131,16 @@ macro_rules! package {
             const MAX_LEN: usize = Self::MAX_LEN;
 
             #[inline(always)]
-            fn decode_body(cid: u8, input: &mut $crate::Reader<$p>) -> Option<Result<Self, $crate::Truncated>> {
-                Some(match cid {
-                    $(<$ty as $crate::Command<$p>>::CID => <$ty as $crate::Command<$p>>::decode(input).map(Self::$variant),)*
-                    _ => return None,
-                })
+            fn decode_body(cid: u8, input: &mut $crate::Reader<$p>) -> Result<Self, $crate::DecodeCause> {
+                match cid {
+                    $(
+                        <$ty as $crate::Command<$p>>::CID => match <$ty as $crate::Command<$p>>::decode(input) {
+                            Ok(command) => Ok(Self::$variant(command)),
+                            Err(truncated) => Err($crate::DecodeCause::Truncated(truncated)),
+                        },
+                    )*
+                    _ => Err($crate::DecodeCause::UnknownCid { cid }),
+                }
             }
 
             fn encode(&self, out: &mut $crate::Writer<'_>) -> Result<(), $crate::EncodeError> {

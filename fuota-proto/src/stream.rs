@@ -11,8 +11,12 @@ pub trait CommandSet<'a>: Sized {
     /// Length of the longest command in octets, CID included; a `DataFragment` counts with the largest FragSize.
     const MAX_LEN: usize;
 
-    /// Reads the body that follows `cid`, or nothing if the package has no such command in this direction.
-    fn decode_body(cid: u8, input: &mut Reader<'a>) -> Option<Result<Self, Truncated>>;
+    /// Reads the body that follows `cid`.
+    ///
+    /// # Errors
+    /// [`DecodeCause::UnknownCid`] if the package has no such command in this direction, [`DecodeCause::Truncated`] if
+    /// the input ends before the body does.
+    fn decode_body(cid: u8, input: &mut Reader<'a>) -> Result<Self, DecodeCause>;
 
     /// Appends the command, CID first.
     ///
@@ -56,13 +60,13 @@ impl<'a, C: CommandSet<'a>> Iterator for Commands<'a, C> {
     fn next(&mut self) -> Option<Self::Item> {
         let offset = self.offset();
         let cid = self.input.next_octet()?;
-        let cause = match C::decode_body(cid, &mut self.input) {
-            Some(Ok(command)) => return Some(Ok(command)),
-            Some(Err(truncated)) => DecodeCause::Truncated(truncated),
-            None => DecodeCause::UnknownCid { cid },
-        };
-        self.input.take_rest();
-        Some(Err(DecodeError { offset, cause }))
+        Some(match C::decode_body(cid, &mut self.input) {
+            Ok(command) => Ok(command),
+            Err(cause) => {
+                self.input.take_rest();
+                Err(DecodeError { offset, cause })
+            }
+        })
     }
 }
 
@@ -71,15 +75,11 @@ impl<'a, C: CommandSet<'a>> FusedIterator for Commands<'a, C> {}
 /// The first command of `payload`.
 #[inline]
 pub(crate) fn first<'a, C: CommandSet<'a>>(payload: &'a [u8]) -> Result<C, DecodeError> {
-    let cause = match payload.split_first() {
-        Some((&cid, body)) => match C::decode_body(cid, &mut Reader::new(body)) {
-            Some(Ok(command)) => return Ok(command),
-            Some(Err(truncated)) => DecodeCause::Truncated(truncated),
-            None => DecodeCause::UnknownCid { cid },
-        },
-        None => DecodeCause::Truncated(Truncated { expected: 1, got: 0 }),
+    let decoded = match payload.split_first() {
+        Some((&cid, body)) => C::decode_body(cid, &mut Reader::new(body)),
+        None => Err(DecodeCause::Truncated(Truncated { expected: 1, got: 0 })),
     };
-    Err(DecodeError { offset: 0, cause })
+    decoded.map_err(|cause| DecodeError { offset: 0, cause })
 }
 
 impl Writer<'_> {
