@@ -47,6 +47,7 @@ pub mod naive;
 mod prbs;
 mod rule;
 mod store;
+pub mod structure;
 mod xor;
 
 pub use bits::Ones;

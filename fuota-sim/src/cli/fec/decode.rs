@@ -114,7 +114,7 @@ pub(super) fn run(args: &Args) -> Outcome {
             }
             // One that came while there was no room for it is lost like any other.
             Err(InsertError::Fec(FecError::TooManyMissing { .. } | FecError::ScratchFull { .. })) => {
-                refused += 1
+                refused += 1;
             }
             Err(error) => return Err(wrong(&error).into()),
         }

@@ -1,5 +1,6 @@
 //! `fuota fec`: the erasure code on files.
 
+mod check;
 mod decode;
 mod encode;
 mod row;
@@ -17,6 +18,8 @@ pub(super) enum Verb {
     Decode(decode::Args),
     /// The uncoded fragments that a parity fragment is the sum of
     Row(row::Args),
+    /// What is bad about a number of fragments
+    Check(check::Args),
 }
 
 pub(super) fn run(verb: Verb) -> Outcome {
@@ -24,6 +27,7 @@ pub(super) fn run(verb: Verb) -> Outcome {
         Verb::Encode(args) => encode::run(&args),
         Verb::Decode(args) => decode::run(&args),
         Verb::Row(args) => row::run(&args),
+        Verb::Check(args) => check::run(&args),
     }
 }
 

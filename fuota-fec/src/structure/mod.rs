@@ -1,0 +1,66 @@
+//! What is bad about a given M, and which FragSize avoids it.
+//!
+//! The rows are drawn by a shift register and a division, and for some M the draws are far from random.
+
+mod choice;
+#[cfg(feature = "alloc")]
+mod twins;
+
+pub use choice::{pick_frag_size, pick_frag_size_in_steps};
+#[cfg(feature = "alloc")]
+pub use twins::{TWIN_ROWS, Twins, latest_coverage, twins};
+
+use core::fmt;
+
+use crate::ParityRule;
+
+/// Something that makes parity weaker than random for a given M.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Weakness {
+    /// M = 1: ⌊M/2⌋ = 0, so that every parity row is empty.
+    NoParity,
+    /// M = 2 or 3: ⌊M/2⌋ = 1, so that parity only repeats single fragments.
+    Copies,
+    /// M < 20: several fragments beyond M are needed, which is much in proportion.
+    Few,
+    /// TS004-2.0.0 with ⌊M/2⌋ even: all parity rows have even weight, so that at least one uncoded fragment
+    /// has to come.
+    EvenWeight,
+    /// M is a multiple of 64, but no power of two: a draw modulo M then gives away both taps of the shift
+    /// register, draws are followed by the same draws again and again, and at least two pairs of fragments
+    /// are taken together by nearly all rows. Who loses both is not helped by hundreds of parity fragments.
+    Twins,
+    /// A mild form of that: M is an odd multiple of 32, or 47 or 144.
+    NearTwins,
+}
+
+impl fmt::Display for Weakness {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::NoParity => "all parity rows are empty",
+            Self::Copies => "parity only repeats single fragments",
+            Self::Few => "fewer than 20 fragments: those needed beyond M are many in proportion",
+            Self::EvenWeight => "all parity rows have even weight: one uncoded fragment has to come",
+            Self::Twins => "a multiple of 64: pairs of fragments that nearly all parity rows take together",
+            Self::NearTwins => "pairs of fragments that most parity rows take together",
+        })
+    }
+}
+
+/// What is bad about `nb_frag` under a rule, the worst last.
+pub fn weaknesses(rule: ParityRule, nb_frag: u16) -> impl Iterator<Item = Weakness> {
+    let m = nb_frag;
+    let of_64 = m.is_multiple_of(64) && !m.is_power_of_two();
+    let of_32 = m % 64 == 32 && m > 32;
+    [
+        (m < 20, Weakness::Few),
+        (rule == ParityRule::V2 && m > 1 && (m / 2).is_multiple_of(2), Weakness::EvenWeight),
+        (of_32 || m == 47 || m == 144, Weakness::NearTwins),
+        (of_64, Weakness::Twins),
+        (m == 2 || m == 3, Weakness::Copies),
+        (m == 1, Weakness::NoParity),
+    ]
+    .into_iter()
+    .filter_map(|(applies, weakness)| applies.then_some(weakness))
+}
