@@ -48,13 +48,13 @@ fn multiples_of_64_strand_receivers_and_their_neighbours_do_not() {
 
 #[test]
 fn what_the_choice_avoids_is_worth_avoiding() {
-    let image_len = 320 * 112;
+    let image_len = 832 * 112;
     let chosen = pick_frag_size(image_len, 112, 0.2).unwrap();
-    let careless = share_of_stragglers(ParityRule::V1, 320, 20, 1500);
-    let careful = share_of_stragglers(ParityRule::V1, chosen.nb_frag(), 20, 1500);
+    let careless = share_of_stragglers(ParityRule::V1, 832, 20, 1000);
+    let careful = share_of_stragglers(ParityRule::V1, chosen.nb_frag(), 20, 1000);
     assert!(
         careful < 0.01 && careless > 0.05,
-        "{careful} at M = {}, {careless} at M = 320",
+        "{careful} at M = {}, {careless} at M = 832",
         chosen.nb_frag()
     );
 }
