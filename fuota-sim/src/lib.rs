@@ -2,6 +2,14 @@
 
 #![forbid(unsafe_code)]
 
+pub mod channel;
 pub mod cli;
+mod fleet;
+mod frame;
+mod node;
+mod reception;
 pub mod record;
+pub mod rng;
 pub mod scenario;
+mod server;
+pub mod world;

@@ -36,6 +36,8 @@ pub struct RunRecord {
     pub airtime: Duration,
     /// Gateway airtime of the set-up stages.
     pub setup_airtime: Duration,
+    /// First bit of the first fragment and last bit of the last; `None` if none went on air.
+    pub data_phase: Option<(GpsInstant, GpsInstant)>,
     /// Devices whose reassembled image was compared with the file, octet for octet.
     pub bytes_checked: u32,
     /// How devices progressed: whenever a count changed.

@@ -1,0 +1,225 @@
+//! A device: the real [`DeviceSession`] behind a class A radio, with a class C window when the session opens one.
+
+mod platform;
+
+pub(crate) use platform::Keeps;
+
+use std::time::Duration;
+
+use fuota_engine::device::{ClassCWindow, DeviceSession, MAX_UPLINK, McContext, Output, Source};
+use fuota_engine::time::GpsInstant;
+use fuota_proto::{FragIndex, McGroupId};
+
+use self::platform::Board;
+use crate::channel::Channel;
+use crate::fleet::{Fate, Fleet};
+use crate::frame::{FrameKeys, full_fcnt};
+use crate::reception::Reception;
+use crate::rng::{Draws, Stream};
+use crate::scenario::Scenario;
+
+/// The campaign's only fragmentation session.
+const FRAG_INDEX: FragIndex = FragIndex::MIN;
+
+/// A simulated device.
+#[derive(Debug)]
+pub(crate) struct Node {
+    session: DeviceSession<Board>,
+    board: Board,
+    groups: Vec<Group>,
+    window: Option<Window>,
+    pub(crate) air: Air,
+    pub(crate) fate: Fate,
+    pub(crate) block: Block,
+    /// The radio is taken by a class A exchange until then.
+    pub(crate) busy_until: GpsInstant,
+    /// When the world looks after it next, periodic uplinks apart.
+    pub(crate) wakes_at: Option<GpsInstant>,
+    /// What its uplink on air carries.
+    pub(crate) uplink: Option<Uplink>,
+}
+
+/// What the air does between this device and the gateway.
+#[derive(Debug)]
+pub(crate) struct Air {
+    downlinks: Channel,
+    uplinks: Channel,
+    schedule: Draws,
+    uplink: Draws,
+    unicast: Draws,
+    multicast: Draws,
+}
+
+/// A context of the device's LoRaWAN stack.
+#[derive(Debug)]
+struct Group {
+    mc_group_id: McGroupId,
+    keys: FrameKeys,
+    next_fcnt: u32,
+}
+
+#[derive(Debug)]
+struct Window {
+    place: ClassCWindow,
+    since: GpsInstant,
+}
+
+/// What a device holds of the data block.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Block {
+    /// Not all of it.
+    Partial,
+    /// All of it by rank; its octets are not kept.
+    ByRank,
+    /// All of it, compared with the file.
+    Same,
+    /// All of it, and it is not the file.
+    Different,
+}
+
+/// Payload of an uplink.
+pub(crate) type Uplink = (u8, heapless::Vec<u8, MAX_UPLINK>);
+
+/// What a device does next.
+#[derive(Debug)]
+pub(crate) enum Action {
+    /// It sends now.
+    Send(Uplink),
+    /// It has nothing to send until then.
+    Sleep(Option<GpsInstant>),
+}
+
+impl Node {
+    pub(crate) fn new(scenario: &Scenario, fleet: &Fleet, device: u32, keeps: Keeps) -> Self {
+        let Scenario { seed, region, .. } = *scenario;
+        let mc_ke_key = fleet.own_root_key(device).mc_root_key().mc_ke_key();
+        Self {
+            session: DeviceSession::with_ports(fuota_engine::device::Ports {
+                multicast: scenario.config.fucport,
+                fragmentation: scenario.config.fmcport,
+            }),
+            board: Board::new(mc_ke_key, seed, device, region, keeps),
+            groups: Vec::new(),
+            window: None,
+            air: Air::new(scenario, device),
+            fate: fleet.fate(device),
+            block: Block::Partial,
+            busy_until: GpsInstant::EPOCH,
+            wakes_at: None,
+            uplink: None,
+        }
+    }
+
+    /// Fragments that reached its session, repeats included.
+    pub(crate) fn fragments_received(&self) -> u32 {
+        self.session.received(FRAG_INDEX).unwrap_or(0)
+    }
+
+    /// Takes a unicast downlink.
+    pub(crate) fn receive(&mut self, now: GpsInstant, port: u8, payload: &[u8]) {
+        self.session.handle(now, Source::Unicast, port, payload, &mut self.board);
+    }
+
+    /// Takes a multicast frame that was on air from `started` to `now`, if the device listened to all of it and
+    /// its own keys open it. Whether they did.
+    pub(crate) fn receive_multicast(
+        &mut self,
+        now: GpsInstant,
+        started: GpsInstant,
+        frame: &mut Reception<'_>,
+    ) -> bool {
+        let listened = |window: &Window| frame.is_at(&window.place) && window.since <= started;
+        if !self.window.as_ref().is_some_and(listened) {
+            return false;
+        }
+        for group in &mut self.groups {
+            let fcnt = full_fcnt(group.next_fcnt, frame.fcnt_low());
+            if let Some(opened) = frame.open(&group.keys, fcnt) {
+                // A counter is good for one frame (LoRaWAN 1.0.3 §4.3.1.5).
+                group.next_fcnt = fcnt.saturating_add(1);
+                let source = Source::Multicast { group: group.mc_group_id, fcnt };
+                self.session.handle(now, source, opened.port, &opened.payload, &mut self.board);
+                return true;
+            }
+        }
+        false
+    }
+
+    /// Lets the session catch up with the time and do what it wants. `image` is what the data block should be.
+    pub(crate) fn poll(&mut self, now: GpsInstant, image: &[u8]) -> Action {
+        self.session.handle_timeout(now);
+        loop {
+            match self.session.poll_output(now, &mut self.board) {
+                Output::Uplink { port, payload } => return Action::Send((port, payload)),
+                Output::InstallGroup(context) => self.install(context),
+                Output::RemoveGroup(mc_group_id) => self.forget(mc_group_id),
+                Output::OpenClassC(place) => self.window = Some(Window { place, since: now }),
+                Output::CloseClassC => self.window = None,
+                Output::Complete { frag_index, .. } => {
+                    self.block = match self.session.store(frag_index).and_then(|store| store.image()) {
+                        None => Block::ByRank,
+                        Some(held) if held == image => Block::Same,
+                        Some(_) => Block::Different,
+                    };
+                }
+                Output::Wait(until) => return Action::Sleep(until),
+            }
+        }
+    }
+
+    fn forget(&mut self, mc_group_id: McGroupId) {
+        self.groups.retain(|group| group.mc_group_id != mc_group_id);
+    }
+
+    fn install(&mut self, context: McContext) {
+        self.forget(context.mc_group_id);
+        self.groups.push(Group {
+            mc_group_id: context.mc_group_id,
+            keys: FrameKeys {
+                mc_addr: context.mc_addr,
+                mc_app_s_key: context.mc_app_s_key,
+                mc_nwk_s_key: context.mc_nwk_s_key,
+            },
+            next_fcnt: context.min_mc_fcnt,
+        });
+    }
+}
+
+impl Air {
+    fn new(scenario: &Scenario, device: u32) -> Self {
+        let draws = |stream| Draws::new(scenario.seed, device, stream);
+        Self {
+            downlinks: Channel::independent(scenario.loss),
+            uplinks: Channel::independent(scenario.uplink_loss),
+            schedule: draws(Stream::Schedule),
+            uplink: draws(Stream::Uplink),
+            unicast: draws(Stream::Unicast),
+            multicast: draws(Stream::Multicast),
+        }
+    }
+
+    /// When the device speaks first: anywhere within its period.
+    pub(crate) fn phase(&mut self, period: Duration) -> Duration {
+        self.schedule.within(period)
+    }
+
+    /// Time to its next ordinary uplink: the period, 5 % more or less.
+    pub(crate) fn interval(&mut self, period: Duration) -> Duration {
+        period * 19 / 20 + self.schedule.within(period / 10)
+    }
+
+    /// Whether its uplink is lost.
+    pub(crate) fn loses_uplink(&mut self) -> bool {
+        self.uplinks.loses(&mut self.uplink)
+    }
+
+    /// Whether a unicast downlink to it is lost.
+    pub(crate) fn loses_unicast(&mut self) -> bool {
+        self.downlinks.loses(&mut self.unicast)
+    }
+
+    /// Whether a multicast frame is lost on the way to it. To be asked once for every frame on air.
+    pub(crate) fn loses_multicast(&mut self) -> bool {
+        self.downlinks.loses(&mut self.multicast)
+    }
+}

@@ -1,0 +1,204 @@
+//! The hardware of a simulated device.
+
+use std::convert::Infallible;
+
+use fuota_engine::device::{Memory, Platform, Refusal};
+use fuota_engine::region::Region;
+use fuota_fec::{Entry, FragmentStore, Geometry, MemoryStore, Mode, RankOnly, Slot, words};
+use fuota_proto::keys::{McKeKey, McKey};
+use fuota_proto::{DataRate, Frequency};
+use fuota_proto::{Descriptor, EncryptedMcKey, FragIndex};
+
+use crate::rng::{Draws, Stream};
+
+/// How much a device keeps of a data block.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Keeps {
+    /// Every octet.
+    Bytes,
+    /// Which fragments it could reconstruct, and no octets.
+    Rank,
+}
+
+impl Keeps {
+    /// Most octets that a device spends on the decoder's bit matrix. Large fleets are held in less memory: what
+    /// it suffices for is a loss of 361 fragments at once, against 1,000.
+    const fn matrix_octets(self) -> usize {
+        match self {
+            Self::Bytes => 64 << 10,
+            Self::Rank => 8 << 10,
+        }
+    }
+
+    /// The largest number of lost fragments, of `nb_frag`, that this memory can solve for.
+    fn max_lost(self, nb_frag: u16) -> u16 {
+        let fits = |lost: &u16| {
+            4 * (words(Mode::Triangular, nb_frag, *lost) - words(Mode::Triangular, nb_frag, 0))
+                <= self.matrix_octets()
+        };
+        // The triangle of n lost fragments takes n(n + 1)/2 bits.
+        let bits = 8 * self.matrix_octets();
+        let guess = u16::try_from((2 * bits).isqrt()).unwrap_or(u16::MAX).min(nb_frag);
+        (guess.saturating_sub(2)..=guess).rev().find(fits).unwrap_or(0)
+    }
+}
+
+/// A device's keys, dice, radio and memory.
+#[derive(Debug)]
+pub(crate) struct Board {
+    mc_ke_key: McKeKey,
+    dice: Dice,
+    region: Region,
+    keeps: Keeps,
+}
+
+/// The device's own random numbers. Few are drawn, so the generator is made anew for each: its state would be
+/// the larger part of an idle device.
+#[derive(Debug)]
+struct Dice {
+    seed: u64,
+    device: u32,
+    drawn: u32,
+}
+
+impl Board {
+    pub(crate) const fn new(
+        mc_ke_key: McKeKey,
+        seed: u64,
+        device: u32,
+        region: Region,
+        keeps: Keeps,
+    ) -> Self {
+        Self { mc_ke_key, dice: Dice { seed, device, drawn: 0 }, region, keeps }
+    }
+}
+
+impl Platform for Board {
+    type Words = Box<[u32]>;
+    type Store = BlockStore;
+
+    fn unwrap_mc_key(&mut self, encrypted: &EncryptedMcKey) -> McKey {
+        self.mc_ke_key.unwrap(encrypted)
+    }
+
+    fn random(&mut self) -> u32 {
+        let mut draws = Draws::new(self.dice.seed, self.dice.device, Stream::Device);
+        draws.skip(self.dice.drawn);
+        self.dice.drawn = self.dice.drawn.wrapping_add(1);
+        draws.word()
+    }
+
+    fn open(
+        &mut self,
+        _frag_index: FragIndex,
+        geometry: Geometry,
+        _descriptor: Descriptor,
+    ) -> Result<Memory<Self::Words, Self::Store>, Refusal> {
+        let max_lost = self.keeps.max_lost(geometry.nb_frag());
+        Ok(Memory {
+            words: vec![0; words(Mode::Triangular, geometry.nb_frag(), max_lost)].into(),
+            max_lost,
+            store: match self.keeps {
+                Keeps::Bytes => BlockStore::Bytes(MemoryStore::new(geometry)),
+                Keeps::Rank => BlockStore::Rank(RankOnly),
+            },
+        })
+    }
+
+    fn frequency_usable(&self, frequency: Frequency) -> bool {
+        match self.region {
+            Region::Eu868 => (863_000_000..=870_000_000).contains(&frequency.hz()),
+            // A region whose band is not known here.
+            _ => !frequency.is_reserved(),
+        }
+    }
+
+    fn data_rate_usable(&self, data_rate: DataRate) -> bool {
+        self.region.data_rate(data_rate).is_some()
+    }
+}
+
+/// What a device keeps of a data block.
+#[derive(Debug)]
+pub(crate) enum BlockStore {
+    Bytes(MemoryStore),
+    Rank(RankOnly),
+}
+
+impl BlockStore {
+    /// The data block, if its octets are kept.
+    pub(crate) fn image(&self) -> Option<&[u8]> {
+        match self {
+            Self::Bytes(store) => Some(store.image()),
+            Self::Rank(_) => None,
+        }
+    }
+}
+
+impl FragmentStore for BlockStore {
+    type Error = Infallible;
+
+    fn load(&mut self, fragment: &[u8]) {
+        match self {
+            Self::Bytes(store) => store.load(fragment),
+            Self::Rank(store) => store.load(fragment),
+        }
+    }
+
+    fn read(&mut self, slot: Slot) -> Result<(), Infallible> {
+        match self {
+            Self::Bytes(store) => store.read(slot),
+            Self::Rank(store) => store.read(slot),
+        }
+    }
+
+    fn buffer(&self) -> &[u8] {
+        match self {
+            Self::Bytes(store) => store.buffer(),
+            Self::Rank(store) => store.buffer(),
+        }
+    }
+
+    fn xor(&mut self, acc: u16) {
+        match self {
+            Self::Bytes(store) => store.xor(acc),
+            Self::Rank(store) => store.xor(acc),
+        }
+    }
+
+    fn copy(&mut self, acc: u16) {
+        match self {
+            Self::Bytes(store) => store.copy(acc),
+            Self::Rank(store) => store.copy(acc),
+        }
+    }
+
+    fn save(&mut self, acc: u16, slot: Slot, entry: Entry) -> Result<(), Infallible> {
+        match self {
+            Self::Bytes(store) => store.save(acc, slot, entry),
+            Self::Rank(store) => store.save(acc, slot, entry),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_matrix_is_as_large_as_its_memory_allows() {
+        for keeps in [Keeps::Bytes, Keeps::Rank] {
+            for nb_frag in [1, 10, 215, 429, 1000, 16383] {
+                let max_lost = keeps.max_lost(nb_frag);
+                let octets =
+                    |lost| 4 * (words(Mode::Triangular, nb_frag, lost) - words(Mode::Triangular, nb_frag, 0));
+                assert!(octets(max_lost) <= keeps.matrix_octets());
+                assert!(
+                    max_lost == nb_frag || octets(max_lost + 1) > keeps.matrix_octets(),
+                    "{keeps:?} {nb_frag}"
+                );
+            }
+        }
+        assert_eq!(Keeps::Rank.max_lost(1000), 361);
+    }
+}

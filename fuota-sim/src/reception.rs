@@ -1,0 +1,89 @@
+//! A multicast frame as many devices hear it.
+//!
+//! Devices with the same context get the same result from the same octets, so each distinct context opens the
+//! frame once. What a device hears still depends on nothing but its own keys and counter.
+
+use fuota_engine::campaign::io::GroupParameters;
+use fuota_engine::device::ClassCWindow;
+
+use crate::frame::{FrameKeys, Opened};
+
+/// One frame on air, and what it opened to so far.
+#[derive(Debug)]
+pub(crate) struct Reception<'a> {
+    place: &'a GroupParameters,
+    octets: &'a [u8],
+    opened: Vec<(FrameKeys, u32, Option<Opened>)>,
+}
+
+impl<'a> Reception<'a> {
+    pub(crate) const fn new(place: &'a GroupParameters, octets: &'a [u8]) -> Self {
+        Self { place, octets, opened: Vec::new() }
+    }
+
+    /// Whether a radio that listens there hears it.
+    pub(crate) fn is_at(&self, window: &ClassCWindow) -> bool {
+        window.frequency == self.place.frequency && window.data_rate == self.place.data_rate
+    }
+
+    /// The 16 bits of the frame counter that travel (LoRaWAN 1.0.3 §4.3.1): octets 6 and 7 of a data frame.
+    pub(crate) fn fcnt_low(&self) -> u16 {
+        self.octets
+            .get(6..8)
+            .and_then(|octets| octets.first_chunk())
+            .map_or(0, |low| u16::from_le_bytes(*low))
+    }
+
+    /// What the frame holds for a device with these keys that expects this counter.
+    pub(crate) fn open(&mut self, keys: &FrameKeys, fcnt: u32) -> Option<&Opened> {
+        let known = self.opened.iter().position(|(other, counter, _)| *counter == fcnt && other == keys);
+        let index = known.unwrap_or_else(|| {
+            self.opened.push((keys.clone(), fcnt, keys.open(fcnt, self.octets)));
+            self.opened.len() - 1
+        });
+        self.opened.get(index)?.2.as_ref()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use fuota_engine::ids::GroupId;
+    use fuota_proto::keys::McKey;
+    use fuota_proto::{DataRate, Frequency};
+    use fuota_proto::{McAddr, McGroupId};
+
+    use super::*;
+
+    fn keys(mc_key: u8) -> FrameKeys {
+        let (mc_key, mc_addr) = (McKey::new([mc_key; 16]), McAddr(1));
+        FrameKeys {
+            mc_addr,
+            mc_app_s_key: mc_key.mc_app_s_key(mc_addr),
+            mc_nwk_s_key: mc_key.mc_nwk_s_key(mc_addr),
+        }
+    }
+
+    #[test]
+    fn what_is_remembered_is_what_each_context_opens_itself() {
+        let place = GroupParameters {
+            id: GroupId(0),
+            mc_group_id: McGroupId::MIN,
+            mc_addr: McAddr(1),
+            frequency: Frequency::from_hz(869_525_000).unwrap(),
+            data_rate: DataRate::from_wire(5),
+        };
+        let octets = keys(1).seal(7, 201, &[1, 2, 3]).unwrap();
+        let mut frame = Reception::new(&place, &octets);
+        assert_eq!(frame.fcnt_low(), 7);
+        for _ in 0..2 {
+            for (key, fcnt) in [(1, 7), (2, 7), (1, 0x1_0007)] {
+                assert_eq!(
+                    frame.open(&keys(key), fcnt),
+                    keys(key).open(fcnt, &octets).as_ref(),
+                    "{key} {fcnt}"
+                );
+            }
+        }
+        assert_eq!(frame.opened.len(), 3);
+    }
+}

@@ -1,0 +1,138 @@
+//! Randomness that depends on nothing but the seed, the device and what it is for.
+//!
+//! Every device has its own ChaCha streams, one per purpose. However events interleave, whatever other devices do
+//! and on whatever thread a run is made, the same device draws the same numbers for the same purpose.
+
+use std::time::Duration;
+
+use rand_chacha::ChaCha8Rng;
+use rand_chacha::rand_core::{Rng as _, SeedableRng as _};
+
+/// What numbers are drawn for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u8)]
+pub enum Stream {
+    /// Keys: the fleet's and the group's.
+    Keys,
+    /// When a device speaks.
+    Schedule,
+    /// Whether the gateway hears it.
+    Uplink,
+    /// Whether it hears a unicast downlink.
+    Unicast,
+    /// Whether it hears a multicast frame: one number per frame on air, so that two runs with the same seed lose
+    /// the same frames of the same device.
+    Multicast,
+    /// What the device itself draws: its random answer delays.
+    Device,
+}
+
+/// Numbers for one purpose of one device.
+#[derive(Clone, Debug)]
+pub struct Draws(ChaCha8Rng);
+
+impl Draws {
+    /// The stream of `device` for one purpose under `seed`.
+    #[must_use]
+    pub fn new(seed: u64, device: u32, stream: Stream) -> Self {
+        let mut key = [0; 32];
+        key[..8].copy_from_slice(&seed.to_le_bytes());
+        let mut rng = ChaCha8Rng::from_seed(key);
+        rng.set_stream((u64::from(device) << 8) | u64::from(stream as u8));
+        Self(rng)
+    }
+
+    /// Goes on as if `words` numbers of 32 bits had been drawn.
+    pub fn skip(&mut self, words: u32) {
+        self.0.set_word_pos(self.0.get_word_pos() + u128::from(words));
+    }
+
+    /// A number of 32 bits.
+    pub fn word(&mut self) -> u32 {
+        self.0.next_u32()
+    }
+
+    /// Sixteen octets.
+    pub fn octets(&mut self) -> [u8; 16] {
+        let mut octets = [0; 16];
+        self.0.fill_bytes(&mut octets);
+        octets
+    }
+
+    /// A moment within `span`, uniformly, in whole microseconds.
+    pub fn within(&mut self, span: Duration) -> Duration {
+        let micros = (span.as_micros() * u128::from(self.0.next_u64())) >> 64;
+        Duration::from_micros(u64::try_from(micros).unwrap_or(u64::MAX))
+    }
+
+    /// Whether something of this probability happens.
+    pub fn happens(&mut self, chance: Chance) -> bool {
+        u64::from(self.word()) < chance.0
+    }
+}
+
+/// A probability in steps of 2^-32, compared as integers: the same on every machine.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Chance(u64);
+
+impl Chance {
+    /// The nearest step to `probability`; what lies outside 0 to 1 counts as the nearer end, and no number as 0.
+    #[must_use]
+    pub fn new(probability: f64) -> Self {
+        // The cast truncates to within 0 to 2^32.
+        #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)]
+        Self((probability.clamp(0.0, 1.0) * 4_294_967_296.0).round() as u64)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_device_draws_the_same_whatever_others_draw() {
+        let mut alone = Draws::new(7, 3, Stream::Multicast);
+        let mut other = Draws::new(7, 4, Stream::Multicast);
+        let mut beside = Draws::new(7, 3, Stream::Multicast);
+        for _ in 0..1000 {
+            other.word();
+            assert_eq!(alone.word(), beside.word());
+        }
+    }
+
+    #[test]
+    fn seeds_devices_and_purposes_are_apart() {
+        let first = |seed, device, stream| Draws::new(seed, device, stream).octets();
+        let base = first(1, 1, Stream::Uplink);
+        assert_ne!(base, first(2, 1, Stream::Uplink));
+        assert_ne!(base, first(1, 2, Stream::Uplink));
+        assert_ne!(base, first(1, 1, Stream::Unicast));
+    }
+
+    /// Pins the numbers: another value here means that every published run changes.
+    #[test]
+    fn numbers_do_not_change_between_versions() {
+        let mut draws = Draws::new(1, 0, Stream::Multicast);
+        assert_eq!([draws.word(), draws.word(), draws.word()], [3_864_305_752, 1_483_756_384, 1_905_034_354]);
+    }
+
+    #[test]
+    fn chances_are_what_they_say() {
+        let mut draws = Draws::new(1, 1, Stream::Uplink);
+        assert!((0..1000).all(|_| draws.happens(Chance::new(1.0))));
+        assert!((0..1000).all(|_| !draws.happens(Chance::new(0.0))));
+        let tenth = (0..100_000).filter(|_| draws.happens(Chance::new(0.1))).count();
+        // Four standard deviations of a binomial distribution.
+        assert!((9_620..=10_380).contains(&tenth), "{tenth}");
+    }
+
+    #[test]
+    fn moments_lie_within_their_span() {
+        let mut draws = Draws::new(1, 1, Stream::Schedule);
+        let span = Duration::from_secs(600);
+        let drawn: Vec<_> = (0..1000).map(|_| draws.within(span)).collect();
+        assert!(drawn.iter().all(|&at| at < span));
+        assert!(drawn.iter().any(|&at| at < span / 20) && drawn.iter().any(|&at| at > span * 19 / 20));
+        assert_eq!(draws.within(Duration::ZERO), Duration::ZERO);
+    }
+}

@@ -1,0 +1,154 @@
+//! The network speaks: to one device in its receive windows, to the group when a frame's time has come.
+
+use std::time::Duration;
+
+use fuota_engine::campaign::io::{Input, Report, Transmit};
+use fuota_engine::time::GpsInstant;
+
+use super::agenda::Happening;
+use super::observe::Observer;
+use super::{SimError, World};
+use crate::fleet::Fate;
+use crate::reception::Reception;
+use crate::server::{Carries, Multicast, OnAir, Queued, RX1_DELAY, RX2_DELAY};
+
+impl World {
+    /// The campaign hands over a downlink.
+    pub(super) fn transmit(&mut self, transmit: Transmit) -> Result<(), SimError> {
+        let Transmit { id, expires_at, .. } = transmit;
+        match self.server.enqueue(transmit) {
+            Err(refusal) => {
+                self.campaign.handle(self.now, Input::Downlink { id, report: Report::Refused(refusal) });
+                return Ok(());
+            }
+            Ok(Queued::Unicast(device)) => self.open_window(device),
+            Ok(Queued::Multicast) => self.serve_multicast()?,
+        }
+        // On air at the very moment is still in time.
+        if expires_at < GpsInstant::MAX {
+            let too_late = GpsInstant::from_micros(expires_at.as_micros() + 1);
+            self.agenda.at(too_late.max(self.now), Happening::Expiry(id));
+        }
+        Ok(())
+    }
+
+    /// A device opens its first receive window.
+    pub(super) fn rx1(&mut self, device: u32) {
+        if !self.heard_before(device, RX1_DELAY) {
+            return;
+        }
+        match self.server.rx1(self.now, device) {
+            Some(on_air) => self.start(on_air),
+            None if self.server.has_unicast(device) => {
+                self.agenda.at(self.now + (RX2_DELAY - RX1_DELAY), Happening::Rx2(device));
+            }
+            None => {}
+        }
+    }
+
+    /// A device opens its second receive window.
+    pub(super) fn rx2(&mut self, device: u32) {
+        if self.heard_before(device, RX2_DELAY)
+            && let Some(on_air) = self.server.rx2(self.now, device)
+        {
+            self.start(on_air);
+        }
+    }
+
+    /// The next multicast frame may be due.
+    pub(super) fn multicast_due(&mut self) -> Result<(), SimError> {
+        if self.multicast_at == Some(self.now) {
+            self.multicast_at = None;
+        }
+        self.serve_multicast()
+    }
+
+    /// The frame on air ends: the campaign learns that it is out, and whoever heard it has it.
+    pub(super) fn downlink_ended(&mut self, observer: &mut dyn Observer) -> Result<(), SimError> {
+        let Some(OnAir { id, started, carries, .. }) = self.on_air.pop_front() else { return Ok(()) };
+        match carries {
+            Carries::Unicast { device, port, payload } => self.deliver(device, port, &payload)?,
+            Carries::Multicast { group, octets } => {
+                let mut frame = Reception::new(&group, &octets);
+                for device in 0..self.scenario.devices {
+                    self.deliver_multicast(device, started, &mut frame)?;
+                }
+            }
+        }
+        self.campaign.handle(self.now, Input::Downlink { id, report: Report::Sent { at: self.now } });
+        self.drain(observer)?;
+        self.serve_multicast()
+    }
+
+    fn deliver(&mut self, device: u32, port: u8, payload: &[u8]) -> Result<(), SimError> {
+        let Some(node) = self.nodes.get_mut(device as usize) else { return Ok(()) };
+        if node.air.loses_unicast() || node.fate == Fate::Silent {
+            return Ok(());
+        }
+        // The exchange is over: the second window does not open after a downlink.
+        node.busy_until = self.now;
+        node.receive(self.now, port, payload);
+        self.look_after(device)
+    }
+
+    fn deliver_multicast(
+        &mut self,
+        device: u32,
+        started: GpsInstant,
+        frame: &mut Reception<'_>,
+    ) -> Result<(), SimError> {
+        let Some(node) = self.nodes.get_mut(device as usize) else { return Ok(()) };
+        let lost = node.air.loses_multicast();
+        if lost || node.fate == Fate::Silent || !node.receive_multicast(self.now, started, frame) {
+            return Ok(());
+        }
+        self.look_after(device)
+    }
+
+    /// Something was queued for a device: its windows after its last uplink may still be to come.
+    fn open_window(&mut self, device: u32) {
+        let Some(Some(heard)) = self.windows.get(device as usize).copied() else { return };
+        if self.now <= heard + RX1_DELAY {
+            self.agenda.at(heard + RX1_DELAY, Happening::Rx1(device));
+        } else if self.now <= heard + RX2_DELAY {
+            self.agenda.at(heard + RX2_DELAY, Happening::Rx2(device));
+        }
+    }
+
+    /// Whether the window that opens now belongs to the device's last uplink and is unused.
+    fn heard_before(&self, device: u32, delay: Duration) -> bool {
+        let heard = self.windows.get(device as usize).copied().flatten();
+        heard.is_some_and(|heard| heard + delay == self.now)
+    }
+
+    fn serve_multicast(&mut self) -> Result<(), SimError> {
+        match self.server.multicast(self.now)? {
+            Multicast::Idle => {}
+            Multicast::Started(on_air) => {
+                self.start(on_air);
+                self.let_dying_die();
+            }
+            Multicast::Later(at) => {
+                if self.multicast_at.is_none_or(|planned| at < planned) {
+                    self.multicast_at = Some(at);
+                    self.agenda.at(at, Happening::Multicast);
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn start(&mut self, on_air: OnAir) {
+        if let Carries::Unicast { device, .. } = on_air.carries {
+            if let Some(window) = self.windows.get_mut(device as usize) {
+                // One downlink for each uplink.
+                *window = None;
+            }
+            if let Some(node) = self.nodes.get_mut(device as usize) {
+                node.busy_until = node.busy_until.max(on_air.ends);
+            }
+        }
+        self.agenda.at(on_air.ends, Happening::Downlink);
+        self.on_air.push_back(on_air);
+    }
+}

@@ -1,0 +1,346 @@
+//! The simulated world: one campaign, one network server with its gateway, a fleet of devices, virtual time.
+//!
+//! ```text
+//!   Campaign ──Transmit──▶ Server ──frames──▶ Gateway ──air──▶ Node (DeviceSession)
+//!      ▲                      │                                    │
+//!      └── reports, uplinks ──┴──────────────◀──air── answers ─────┘
+//! ```
+//!
+//! One event after the other, in an order that depends on the scenario alone; every random number belongs to one
+//! device and one purpose. The same scenario therefore gives the same record, octet for octet.
+
+mod agenda;
+mod downlink;
+mod observe;
+mod uplink;
+
+pub use observe::Observer;
+
+use std::collections::VecDeque;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use fuota_engine::campaign::Campaign;
+use fuota_engine::campaign::event::Outcome;
+use fuota_engine::campaign::io::{GroupOrder, GroupParameters, GroupReport, Input, Order, Output, Report};
+use fuota_engine::campaign::plan::{Plan, PlanError};
+use fuota_engine::campaign::spec::{CampaignSpec, DeviceSpec};
+use fuota_engine::ids::{DevEui, GroupId};
+use fuota_engine::time::GpsInstant;
+use fuota_proto::{McAddr, McGroupId};
+
+use self::agenda::{Agenda, Happening};
+use self::observe::Journal;
+use crate::fleet::{Fate, Fleet};
+use crate::frame::FrameError;
+use crate::node::{Block, Keeps, Node};
+use crate::record::{DeviceRecord, RunRecord};
+use crate::scenario::Scenario;
+use crate::server::{OnAir, Server};
+
+/// When every simulated campaign begins.
+pub const START: GpsInstant = GpsInstant::from_secs(1_400_000_000);
+/// Devices that keep the octets of the data block; those beyond keep only which fragments they could reconstruct.
+pub const KEEP_BYTES: u32 = 1_000;
+/// Address of the multicast group.
+const MC_ADDR: McAddr = McAddr(0x01FF_0000);
+/// A campaign that asks for the time so often without letting it pass will never end.
+const MOST_TIMEOUTS_AT_ONCE: u32 = 100_000;
+
+/// Why a run has no result.
+#[derive(Clone, Debug, PartialEq, thiserror::Error)]
+#[non_exhaustive]
+pub enum SimError {
+    /// The campaign cannot be carried out as described.
+    #[error(transparent)]
+    Plan(#[from] PlanError),
+    /// A multicast payload does not make a frame.
+    #[error(transparent)]
+    Frame(#[from] FrameError),
+    /// A device put together a data block that is not the file: a fault of this program.
+    #[error("internal error: device {device} reassembled something other than the image")]
+    ImageMismatch {
+        /// Which device.
+        device: DevEui,
+    },
+    /// A device counts as complete and is not: a fault of this program.
+    #[error("internal error: device {device} counts as complete but lacks fragments")]
+    NotComplete {
+        /// Which device.
+        device: DevEui,
+    },
+    /// Nothing happens any more and the campaign has not ended: a fault of this program.
+    #[error("internal error: the campaign waits for nothing at {at}")]
+    Stalled {
+        /// When.
+        at: GpsInstant,
+    },
+}
+
+/// A scenario about to happen.
+#[derive(Debug)]
+pub struct World {
+    scenario: Scenario,
+    fleet: Fleet,
+    campaign: Campaign,
+    plan: PlanFacts,
+    server: Server,
+    nodes: Vec<Node>,
+    /// When the network last heard each device, as long as the receive windows after that are not used.
+    windows: Vec<Option<GpsInstant>>,
+    agenda: Agenda,
+    now: GpsInstant,
+    /// What the campaign waits for.
+    timer: Option<GpsInstant>,
+    timeouts_at_once: u32,
+    /// At most two: one that ends now and one that starts now.
+    on_air: VecDeque<OnAir>,
+    /// The moment for which a look at the multicast queue is on the agenda.
+    multicast_at: Option<GpsInstant>,
+    outcome: Option<Outcome>,
+    journal: Journal,
+}
+
+/// What the record keeps of the plan.
+#[derive(Clone, Copy, Debug)]
+struct PlanFacts {
+    nb_frag: u16,
+    frag_size: u8,
+    padding: u8,
+    parity: u16,
+}
+
+impl World {
+    /// Makes a fleet, a server and a campaign of a scenario.
+    ///
+    /// # Errors
+    /// [`SimError::Plan`] for a campaign that cannot be carried out.
+    pub fn new(scenario: &Scenario) -> Result<Self, SimError> {
+        let Scenario { devices, region, uplink_data_rate, seed, faults, .. } = *scenario;
+        let fleet = Fleet::new(seed, devices, faults);
+        let plan = Plan::new(spec(scenario))?;
+        let geometry = plan.geometry();
+        let facts = PlanFacts {
+            nb_frag: geometry.nb_frag(),
+            frag_size: geometry.frag_size(),
+            padding: geometry.padding(),
+            parity: plan.parity(),
+        };
+        let mut world = Self {
+            scenario: scenario.clone(),
+            fleet,
+            campaign: Campaign::new(plan, START),
+            plan: facts,
+            server: Server::new(fleet, devices, region, uplink_data_rate, scenario.config.fmcport),
+            nodes: (0..devices)
+                .map(|device| {
+                    let keeps = if device < KEEP_BYTES { Keeps::Bytes } else { Keeps::Rank };
+                    Node::new(scenario, &fleet, device, keeps)
+                })
+                .collect(),
+            windows: vec![None; devices as usize],
+            agenda: Agenda::default(),
+            now: START,
+            timer: None,
+            timeouts_at_once: 0,
+            on_air: VecDeque::new(),
+            multicast_at: None,
+            outcome: None,
+            journal: Journal::default(),
+        };
+        world.schedule_first_uplinks();
+        Ok(world)
+    }
+
+    /// Lets the campaign happen. `stop`, once set, orders it to stop.
+    ///
+    /// # Errors
+    /// [`SimError`], every one of them a fault of the program: a campaign that fails is a result.
+    pub fn run(&mut self, observer: &mut dyn Observer, stop: &AtomicBool) -> Result<RunRecord, SimError> {
+        let mut stopped = false;
+        self.drain(observer)?;
+        while self.outcome.is_none() {
+            if !stopped && stop.load(Ordering::Relaxed) {
+                stopped = true;
+                self.campaign.handle(self.now, Input::Operator(Order::Stop));
+                self.drain(observer)?;
+                continue;
+            }
+            self.step(observer)?;
+        }
+        self.record()
+    }
+
+    /// Lets the next thing happen.
+    fn step(&mut self, observer: &mut dyn Observer) -> Result<(), SimError> {
+        let happening_at = self.agenda.next_at();
+        let (next, timeout) = match (self.timer, happening_at) {
+            (Some(timer), Some(at)) => (timer.min(at), timer <= at),
+            (Some(timer), None) => (timer, true),
+            (None, Some(at)) => (at, false),
+            (None, None) => return Err(SimError::Stalled { at: self.now }),
+        };
+        if next > self.now {
+            self.now = next;
+            self.timeouts_at_once = 0;
+        }
+        if timeout {
+            self.timeouts_at_once += 1;
+            if self.timeouts_at_once > MOST_TIMEOUTS_AT_ONCE {
+                return Err(SimError::Stalled { at: self.now });
+            }
+            self.campaign.handle(self.now, Input::Timeout);
+            return self.drain(observer);
+        }
+        match self.agenda.pop() {
+            None => Ok(()),
+            Some(Happening::Periodic(device)) => {
+                self.periodic(device);
+                Ok(())
+            }
+            Some(Happening::Wake(device)) => self.wake(device, observer),
+            Some(Happening::Uplink(device)) => self.uplink_received(device, observer),
+            Some(Happening::Rx1(device)) => {
+                self.rx1(device);
+                Ok(())
+            }
+            Some(Happening::Rx2(device)) => {
+                self.rx2(device);
+                Ok(())
+            }
+            Some(Happening::Multicast) => self.multicast_due(),
+            Some(Happening::Downlink) => self.downlink_ended(observer),
+            Some(Happening::Expiry(id)) => {
+                if self.server.withdraw(id) {
+                    self.campaign.handle(self.now, Input::Downlink { id, report: Report::Dropped });
+                    self.drain(observer)?;
+                }
+                Ok(())
+            }
+        }
+    }
+
+    /// Does what the campaign wants until it waits.
+    fn drain(&mut self, observer: &mut dyn Observer) -> Result<(), SimError> {
+        loop {
+            let output = self.campaign.poll_output();
+            match output {
+                Output::Transmit(transmit) => self.transmit(transmit)?,
+                Output::Cancel(id) => {
+                    if self.server.withdraw(id) {
+                        self.campaign.handle(self.now, Input::Downlink { id, report: Report::Dropped });
+                    }
+                }
+                Output::Group(order) => self.group(&order),
+                Output::Derive { device, .. } => {
+                    if let Some(index) = self.fleet.find(device) {
+                        let mc_key_encrypted = self.server.wrap(index);
+                        self.campaign.handle(self.now, Input::Derived { device, mc_key_encrypted });
+                    }
+                }
+                Output::Event(event) => self.journal.event(&event, self.now, observer),
+                Output::Finished(outcome) => self.outcome = Some(outcome),
+                Output::Wait(until) => {
+                    self.timer = until;
+                    break;
+                }
+            }
+        }
+        self.note_progress(observer);
+        Ok(())
+    }
+
+    fn note_progress(&mut self, observer: &mut dyn Observer) {
+        self.journal.progress(self.campaign.progress(), self.now, observer);
+    }
+
+    fn group(&mut self, order: &GroupOrder) {
+        match *order {
+            GroupOrder::Provision(parameters) => {
+                let next_fcnt = self.server.provision(parameters);
+                let report = GroupReport::Provisioned { next_fcnt };
+                self.campaign.handle(self.now, Input::Group { id: parameters.id, report });
+            }
+            GroupOrder::Release(id) => self.server.release(id),
+            // Orders to come: nothing here knows them, and none of them is answered.
+            _ => {}
+        }
+    }
+
+    fn record(&self) -> Result<RunRecord, SimError> {
+        let outcome = self.outcome.ok_or(SimError::Stalled { at: self.now })?;
+        let devices = self.campaign.devices().map(|report| {
+            let device = report.dev_eui;
+            let node = self.fleet.find(device).and_then(|index| self.nodes.get(index as usize));
+            let (block, fragments_received) =
+                node.map_or((Block::Partial, 0), |node| (node.block, node.fragments_received()));
+            let complete = report.status == fuota_engine::campaign::event::DeviceStatus::Complete;
+            if complete && block == Block::Partial {
+                return Err(SimError::NotComplete { device });
+            }
+            Ok(DeviceRecord {
+                report,
+                fragments_received,
+                holds_block: block != Block::Partial,
+                bytes_checked: complete && block == Block::Same,
+            })
+        });
+        let devices: Vec<_> = devices.collect::<Result<_, _>>()?;
+        let checked = devices.iter().filter(|device| device.bytes_checked).count();
+        let account = self.server.account();
+        Ok(RunRecord {
+            outcome,
+            started: START,
+            duration: self.now.since(START),
+            stages: self.campaign.stages().to_vec(),
+            rounds: self.journal.rounds().to_vec(),
+            bytes_checked: u32::try_from(checked).unwrap_or(u32::MAX),
+            devices,
+            warnings: self.journal.warnings().to_vec(),
+            nb_frag: self.plan.nb_frag,
+            frag_size: self.plan.frag_size,
+            padding: self.plan.padding,
+            parity: self.plan.parity,
+            frames: account.fragments,
+            airtime: account.airtime,
+            setup_airtime: account.setup_airtime,
+            data_phase: account.data_phase,
+            timeline: self.journal.timeline().to_vec(),
+        })
+    }
+
+    /// Devices that die midway do so once half of the first round's fragments have been on air.
+    fn let_dying_die(&mut self) {
+        let planned = u32::from(self.plan.nb_frag) + u32::from(self.plan.parity);
+        if self.server.account().fragments == planned.div_ceil(2) {
+            for node in self.nodes.iter_mut().filter(|node| node.fate == Fate::Dying) {
+                node.fate = Fate::Silent;
+            }
+        }
+    }
+}
+
+/// The campaign that the scenario describes.
+fn spec(scenario: &Scenario) -> CampaignSpec {
+    CampaignSpec {
+        image: scenario.image.clone(),
+        descriptor: [0; 4],
+        devices: (0..scenario.devices)
+            .map(|device| DeviceSpec {
+                dev_eui: Fleet::dev_eui(device),
+                uplink_period: scenario.uplink_period,
+            })
+            .collect(),
+        group: GroupParameters {
+            id: GroupId(0),
+            mc_group_id: McGroupId::MIN,
+            mc_addr: MC_ADDR,
+            frequency: scenario.region.rx2_frequency(),
+            data_rate: scenario.data_rate,
+        },
+        region: scenario.region,
+        uplink_data_rate: scenario.uplink_data_rate,
+        redundancy: scenario.redundancy,
+        max_duration: scenario.max_duration,
+        config: scenario.config.clone(),
+    }
+}

@@ -1,0 +1,9 @@
+//! Whole campaigns in the simulated world.
+
+#![allow(clippy::unwrap_used, reason = "a test that panics has found something")]
+
+mod faults;
+mod golden;
+mod harness;
+mod repeatable;
+mod transfer;
