@@ -9,6 +9,7 @@ mod frame;
 mod node;
 mod reception;
 pub mod record;
+pub mod report;
 pub mod rng;
 pub mod scenario;
 mod server;

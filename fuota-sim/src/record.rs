@@ -22,6 +22,8 @@ pub struct RunRecord {
     pub devices: Vec<DeviceRecord>,
     /// Warnings, in order.
     pub warnings: Vec<Warning>,
+    /// First second of the class C session, if it was scheduled.
+    pub session_start: Option<GpsInstant>,
     /// Uncoded fragments of the data block, M.
     pub nb_frag: u16,
     /// Octets per fragment.

@@ -1,15 +1,18 @@
 //! The command line: one module per verb, exit codes shared by all.
 
+mod console;
 mod fec;
+mod run;
 
 use std::error::Error;
 use std::process::ExitCode;
 
+use clap::error::ErrorKind;
 use clap::{Parser, Subcommand};
 
 /// Firmware updates over the air for LoRaWAN devices.
 #[derive(Debug, Parser)]
-#[command(name = "fuota", version, about)]
+#[command(name = "fuota", version)]
 struct Cli {
     #[command(subcommand)]
     verb: Verb,
@@ -17,6 +20,8 @@ struct Cli {
 
 #[derive(Debug, Subcommand)]
 enum Verb {
+    /// One campaign in virtual time: image, fleet and radio in, report out
+    Run(Box<run::RunArgs>),
     /// The erasure code: encode and decode files, look at parity rows, compare codes
     #[command(subcommand)]
     Fec(fec::Verb),
@@ -35,20 +40,64 @@ const FAILED: u8 = 2;
 /// Parses the command line, runs the verb and turns its outcome into the exit code.
 #[must_use]
 pub fn main() -> ExitCode {
-    let cli = match Cli::try_parse() {
-        Ok(cli) => cli,
-        Err(error) => {
-            let asked_for = !error.use_stderr();
-            // A closed pipe is not worth a second error.
-            let _ = error.print();
-            return if asked_for { ExitCode::SUCCESS } else { ExitCode::from(USAGE) };
-        }
-    };
-    let outcome = match cli.verb {
-        Verb::Fec(verb) => fec::run(verb),
+    let outcome = match Cli::try_parse() {
+        Ok(cli) => match cli.verb {
+            Verb::Run(args) => run::run(&args),
+            Verb::Fec(verb) => fec::run(verb),
+        },
+        Err(refusal) => refused(&refusal),
     };
     outcome.unwrap_or_else(|error| {
-        eprintln!("fuota: {error}");
+        console::error(&error.to_string());
         ExitCode::from(USAGE)
     })
+}
+
+/// What the argument parser did not accept: a request for help or a mistake.
+fn refused(refusal: &clap::Error) -> Outcome {
+    let text = refusal.render().to_string();
+    match refusal.kind() {
+        ErrorKind::DisplayHelp
+        | ErrorKind::DisplayVersion
+        | ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand => {
+            console::print(&text)?;
+            Ok(ExitCode::SUCCESS)
+        }
+        _ => Err(mistake(&text).into()),
+    }
+}
+
+/// The parser's message without its label, its usage text and its pointer to the help.
+fn mistake(text: &str) -> String {
+    let message = text.split("\nUsage:").next().unwrap_or(text);
+    let message = message.split("\nFor more information").next().unwrap_or(message);
+    let message = message.strip_prefix("error: ").unwrap_or(message);
+    format!("{} (see --help)", message.trim())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn mistake_of(arguments: &[&str]) -> String {
+        mistake(&Cli::try_parse_from(arguments).unwrap_err().render().to_string())
+    }
+
+    #[test]
+    fn the_definition_of_the_arguments_is_sound() {
+        use clap::CommandFactory;
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn a_mistake_is_told_without_usage_text() {
+        assert_eq!(
+            mistake_of(&["fuota", "run", "--loss", "1.5"]),
+            "invalid value '1.5' for '--loss <P>': a probability is a number from 0 to 1 (see --help)"
+        );
+        for arguments in [&["fuota", "fly"][..], &["fuota", "run", "--device", "3"], &["fuota", "run", "x"]] {
+            let told = mistake_of(arguments);
+            assert!(!told.contains("Usage") && !told.contains("For more"), "{told}");
+        }
+    }
 }

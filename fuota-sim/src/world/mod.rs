@@ -296,6 +296,7 @@ impl World {
             bytes_checked: u32::try_from(checked).unwrap_or(u32::MAX),
             devices,
             warnings: self.journal.warnings().to_vec(),
+            session_start: self.journal.session_start(),
             nb_frag: self.plan.nb_frag,
             frag_size: self.plan.frag_size,
             padding: self.plan.padding,

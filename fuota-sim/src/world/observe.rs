@@ -15,8 +15,8 @@ pub trait Observer {
 
     /// The stage under way is `done` of `total` far: participants that have done it or, while fragments go out,
     /// fragments.
-    fn progress(&mut self, stage: StageKind, done: u32, total: u32) {
-        let _ = (stage, done, total);
+    fn progress(&mut self, stage: StageKind, done: u32, total: u32, at: GpsInstant) {
+        let _ = (stage, done, total, at);
     }
 }
 
@@ -29,6 +29,7 @@ pub(super) struct Journal {
     timeline: Vec<TimelinePoint>,
     rounds: Vec<RoundRecord>,
     warnings: Vec<Warning>,
+    session_start: Option<GpsInstant>,
     /// What was last told.
     told: Option<Progress>,
     /// Devices that hold the whole data block.
@@ -43,6 +44,7 @@ impl Journal {
                 self.rounds.push(RoundRecord { round, complete, outstanding, ended: at });
             }
             Event::Warning(warning) => self.warnings.push(warning),
+            Event::SessionScheduled { start, .. } => self.session_start = Some(start),
             // The last device of a stage and its end come in one breath.
             Event::StageEnded(StageReport { stage, succeeded, participants, .. })
                 if stage < StageKind::DataFragment =>
@@ -59,7 +61,7 @@ impl Journal {
         let Progress { stage, done, total } = progress;
         if self.told != Some(progress) {
             self.told = Some(progress);
-            observer.progress(stage, done, total);
+            observer.progress(stage, done, total, at);
         }
         let done = if stage < StageKind::DataFragment { done } else { self.holders };
         if self.timeline.last().is_none_or(|last| (last.stage, last.done) != (stage, done)) {
@@ -73,6 +75,10 @@ impl Journal {
 
     pub(super) fn rounds(&self) -> &[RoundRecord] {
         &self.rounds
+    }
+
+    pub(super) const fn session_start(&self) -> Option<GpsInstant> {
+        self.session_start
     }
 
     pub(super) fn warnings(&self) -> &[Warning] {

@@ -67,7 +67,7 @@ impl Observer for Watcher {
         self.events.push((at, event.clone()));
     }
 
-    fn progress(&mut self, stage: StageKind, done: u32, total: u32) {
+    fn progress(&mut self, stage: StageKind, done: u32, total: u32, _: GpsInstant) {
         self.progress.push((stage, done, total));
     }
 }

@@ -1,0 +1,154 @@
+//! The flags of `fuota run`.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use clap::Args;
+use clap::builder::RangedU64ValueParser;
+use fuota_engine::percent::Percent;
+use fuota_engine::region::Region;
+
+/// Most devices in one fleet.
+pub(crate) const DEVICES_MAX: u32 = 1_000_000;
+/// Largest redundancy, in percent.
+const REDUNDANCY_MAX: u32 = 1_000;
+/// Longest duration that a flag accepts.
+const DURATION_MAX: Duration = Duration::from_secs(10 * 365 * 86_400);
+
+/// Runs one campaign in virtual time: every device of a simulated fleet receives the image over a lossy radio.
+///
+/// Exit code: 0 the campaign SUCCEEDED, 2 it FAILED, 3 it was STOPPED (Ctrl-C), 1 anything else.
+#[derive(Args, Clone, Debug)]
+#[command(allow_negative_numbers = true)]
+pub(crate) struct RunArgs {
+    /// File to distribute [default: a built-in image of 50 KiB]
+    #[arg(long, value_name = "FILE")]
+    pub(crate) image: Option<PathBuf>,
+
+    /// Devices in the fleet
+    #[arg(long, value_name = "N", default_value_t = 1000, value_parser = RangedU64ValueParser::<u32>::new().range(1..=DEVICES_MAX.into()))]
+    pub(crate) devices: u32,
+
+    /// Probability that a downlink does not reach a device
+    #[arg(long, value_name = "P", default_value = "0.1", value_parser = probability)]
+    pub(crate) loss: f64,
+
+    /// Probability that an uplink does not reach the gateway
+    #[arg(long, value_name = "P", default_value = "0.05", value_parser = probability)]
+    pub(crate) uplink_loss: f64,
+
+    /// Parity fragments in percent of the uncoded ones, 0 to 1000, decimals allowed
+    #[arg(long, value_name = "PERCENT", default_value = "30", value_parser = redundancy, conflicts_with = "no_fec")]
+    pub(crate) redundancy: Percent,
+
+    /// No parity: rounds of the uncoded fragments until enough devices are complete
+    #[arg(long)]
+    pub(crate) no_fec: bool,
+
+    /// Most rounds without parity, the first included [default: 10]
+    #[arg(long, value_name = "N", requires = "no_fec", value_parser = RangedU64ValueParser::<u16>::new().range(1..=1000))]
+    pub(crate) rounds_max: Option<u16>,
+
+    /// Region of the fleet
+    #[arg(long, default_value = "EU868", value_parser = region)]
+    pub(crate) region: Region,
+
+    /// Data rate of the multicast session
+    #[arg(long, value_name = "DR", default_value_t = 5)]
+    pub(crate) dr: u8,
+
+    /// Octets of data per fragment [default: as many as the data rate carries]
+    #[arg(long, value_name = "N")]
+    pub(crate) frag_size: Option<u8>,
+
+    /// Percentage of the devices that has to succeed in every stage, 0 to 100 [default: 95]
+    #[arg(long, value_name = "PERCENT", value_parser = threshold)]
+    pub(crate) success_threshold: Option<Percent>,
+
+    /// Longest duration of the campaign, such as 24h or 10d
+    #[arg(long, value_name = "TIME", default_value = "24h", value_parser = duration)]
+    pub(crate) max_duration: Duration,
+
+    /// Most repeats of a request without an answer [default: 5]
+    #[arg(long, value_name = "N")]
+    pub(crate) msg_retries: Option<u8>,
+
+    /// Time between a device's ordinary uplinks
+    #[arg(long, value_name = "TIME", default_value = "600s", value_parser = duration)]
+    pub(crate) uplink_period: Duration,
+
+    /// Data rate of uplinks and of their answers in RX1
+    #[arg(long, value_name = "DR", default_value_t = 5)]
+    pub(crate) uplink_dr: u8,
+
+    /// Devices that are never heard
+    #[arg(long, value_name = "N", default_value_t = 0, help_heading = "Faults")]
+    pub(crate) silent_devices: u32,
+
+    /// Devices that die midway through the fragments
+    #[arg(long, value_name = "N", default_value_t = 0, help_heading = "Faults")]
+    pub(crate) dying_devices: u32,
+
+    /// Devices with another root key than the server knows
+    #[arg(long, value_name = "N", default_value_t = 0, help_heading = "Faults")]
+    pub(crate) wrong_key_devices: u32,
+
+    /// TOML file with the agent's parameters; flags win (see --parameters)
+    #[arg(long, value_name = "FILE")]
+    pub(crate) config: Option<PathBuf>,
+
+    /// Print every parameter that --config may set, and exit
+    #[arg(long)]
+    pub(crate) parameters: bool,
+
+    /// The number from which everything random follows
+    #[arg(long, default_value_t = 1)]
+    pub(crate) seed: u64,
+
+    /// Write report.json, devices.csv and timeline.svg into this folder
+    #[arg(long, value_name = "DIR")]
+    pub(crate) out: Option<PathBuf>,
+
+    /// Print the report as JSON and nothing else on stdout
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+fn probability(text: &str) -> Result<f64, &'static str> {
+    match text.parse() {
+        Ok(p) if (0.0..=1.0).contains(&p) => Ok(p),
+        _ => Err("a probability is a number from 0 to 1"),
+    }
+}
+
+fn redundancy(text: &str) -> Result<Percent, String> {
+    percent_up_to(text, REDUNDANCY_MAX)
+}
+
+fn threshold(text: &str) -> Result<Percent, String> {
+    percent_up_to(text, 100)
+}
+
+fn percent_up_to(text: &str, most: u32) -> Result<Percent, String> {
+    match text.parse::<Percent>() {
+        Ok(percent) if percent <= Percent::whole(most) => Ok(percent),
+        Ok(_) => Err(format!("a percentage from 0 to {most} is expected")),
+        Err(error) => Err(format!("{error}; a percentage from 0 to {most} is expected")),
+    }
+}
+
+fn duration(text: &str) -> Result<Duration, String> {
+    let duration = humantime::parse_duration(text).map_err(|error| error.to_string())?;
+    if duration < Duration::from_secs(1) || duration > DURATION_MAX {
+        return Err("a duration from 1 s to 10 years is expected".into());
+    }
+    Ok(duration)
+}
+
+fn region(text: &str) -> Result<Region, &'static str> {
+    let known = [Region::Eu868];
+    known
+        .into_iter()
+        .find(|region| region.name().eq_ignore_ascii_case(text))
+        .ok_or("the only region so far is EU868")
+}

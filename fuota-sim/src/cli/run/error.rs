@@ -1,0 +1,90 @@
+//! Why `fuota run` does not get as far as a report.
+
+use std::io;
+use std::path::PathBuf;
+
+use fuota_engine::config::ConfigError;
+
+use crate::world::SimError;
+
+/// Why `fuota run` does not get as far as a report; each fits on one line.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum RunError {
+    /// A file cannot be read.
+    #[error("cannot read {}: {source}", path.display())]
+    Read {
+        /// Which.
+        path: PathBuf,
+        /// Why.
+        source: io::Error,
+    },
+    /// A file or folder cannot be written.
+    #[error("cannot write {}: {source}", path.display())]
+    Write {
+        /// Which.
+        path: PathBuf,
+        /// Why.
+        source: io::Error,
+    },
+    /// The configuration file is wrong.
+    #[error("{}: {source}", path.display())]
+    Config {
+        /// Which file.
+        path: PathBuf,
+        /// What is wrong.
+        source: ConfigError,
+    },
+    /// The region has no such data rate.
+    #[error("{flag} {got}: {region} defines data rates 0 to {most}")]
+    DataRate {
+        /// The flag that named it.
+        flag: &'static str,
+        /// What it named.
+        got: u8,
+        /// The region.
+        region: &'static str,
+        /// Its fastest data rate.
+        most: u8,
+    },
+    /// The fragment does not fit the data rate.
+    #[error("a fragment of {got} octets: {region} DR{dr} carries 1 to {most}")]
+    FragSize {
+        /// What was asked for.
+        got: u8,
+        /// The region.
+        region: &'static str,
+        /// The data rate.
+        dr: u8,
+        /// The longest that fits.
+        most: u8,
+    },
+    /// More devices shall go wrong than there are.
+    #[error("{faulty} devices shall go wrong, but the fleet has only {devices}")]
+    Faults {
+        /// How many shall go wrong.
+        faulty: u64,
+        /// The fleet.
+        devices: u32,
+    },
+    /// The simulation cannot begin or go on.
+    #[error(transparent)]
+    Simulation(#[from] SimError),
+    /// A report cannot be drawn or serialised.
+    #[error("cannot make {what}: {why}")]
+    Report {
+        /// Which one.
+        what: &'static str,
+        /// The reason given.
+        why: String,
+    },
+    /// Ctrl-C cannot be watched for.
+    #[error("cannot watch for Ctrl-C: {0}")]
+    Signal(#[from] ctrlc::Error),
+}
+
+impl RunError {
+    /// Turns a failure to make a report into an error.
+    pub(super) fn report<E: std::fmt::Display>(what: &'static str) -> impl FnOnce(E) -> Self {
+        move |error| Self::Report { what, why: error.to_string() }
+    }
+}

@@ -1,0 +1,75 @@
+//! `fuota run`: one campaign in virtual time.
+
+mod args;
+mod builtin;
+mod error;
+mod output;
+mod progress;
+mod scenario;
+
+use std::io::{self, IsTerminal};
+use std::process::ExitCode;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use fuota_engine::campaign::event::CampaignStatus;
+use fuota_engine::config;
+
+pub(super) use self::args::RunArgs;
+use self::error::RunError;
+use self::output::OutputFolder;
+use self::progress::Progress;
+use super::{FAILED, Outcome, console};
+use crate::report::{Report, summary};
+use crate::world::World;
+
+/// What the process reports for a campaign that was STOPPED.
+const STOPPED: u8 = 3;
+/// What the process reports when a second Ctrl-C kills it, as shells do.
+const KILLED: i32 = 130;
+
+/// Runs the campaign that the flags describe and tells the exit code.
+///
+/// # Errors
+/// Anything that keeps it from a report: a wrong flag or file, a campaign that cannot fit, an output folder that
+/// cannot be written.
+pub(super) fn run(args: &RunArgs) -> Outcome {
+    if args.parameters {
+        console::print(&config::markdown())?;
+        return Ok(ExitCode::SUCCESS);
+    }
+    let (scenario, ignored) = scenario::scenario(args)?;
+    if let Some(path) = &args.config {
+        for key in ignored {
+            console::warn(&format!("{}: line {}: `{}` is ignored", path.display(), key.line, key.name));
+        }
+    }
+    let stop = stop_on_ctrl_c()?;
+    let mut world = World::new(&scenario)?;
+    let folder = args.out.as_deref().map(OutputFolder::create).transpose()?;
+    let mut progress = Progress::new(io::stderr().is_terminal() && !args.json);
+    let record = world.run(&mut progress, stop)?;
+    progress.finish();
+
+    let report = Report::new(&scenario, &record).to_json().map_err(RunError::report("report.json"))?;
+    if let Some(folder) = folder {
+        folder.write(&scenario, &record, &report)?;
+    }
+    console::print(&if args.json { report } else { summary(&scenario, &record) })?;
+    Ok(match record.outcome.status {
+        CampaignStatus::Succeeded => ExitCode::SUCCESS,
+        CampaignStatus::Failed => ExitCode::from(FAILED),
+        CampaignStatus::Stopped => ExitCode::from(STOPPED),
+    })
+}
+
+/// A flag that the first Ctrl-C raises; the second ends the process.
+fn stop_on_ctrl_c() -> Result<&'static AtomicBool, RunError> {
+    static STOP: AtomicBool = AtomicBool::new(false);
+    ctrlc::set_handler(|| {
+        if STOP.swap(true, Ordering::Relaxed) {
+            std::process::exit(KILLED);
+        }
+        console::warn("stopping the campaign (Ctrl-C again kills it)");
+    })?;
+    Ok(&STOP)
+}

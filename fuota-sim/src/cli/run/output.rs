@@ -1,0 +1,54 @@
+//! The folder of `--out`.
+
+use std::fs::{self, File};
+use std::io::{self, BufWriter, Write};
+use std::path::{Path, PathBuf};
+
+use super::error::RunError;
+use crate::record::RunRecord;
+use crate::report::{timeline_svg, write_devices};
+use crate::scenario::Scenario;
+
+/// A folder that exists and takes the reports.
+pub(super) struct OutputFolder(PathBuf);
+
+impl OutputFolder {
+    /// Makes the folder, parents included; before the run, so that a run is not lost to a slip in the path.
+    pub(super) fn create(path: &Path) -> Result<Self, RunError> {
+        fs::create_dir_all(path).map_err(write_error(path))?;
+        Ok(Self(path.into()))
+    }
+
+    /// Writes all reports; what is there already is replaced.
+    pub(super) fn write(
+        &self,
+        scenario: &Scenario,
+        record: &RunRecord,
+        report: &str,
+    ) -> Result<(), RunError> {
+        self.file("report.json", |out| out.write_all(report.as_bytes()))?;
+        self.file("devices.csv", |out| write_devices(record, out).map_err(io::Error::other))?;
+        let svg = timeline_svg(scenario, record).map_err(RunError::report("timeline.svg"))?;
+        self.file("timeline.svg", |out| out.write_all(svg.as_bytes()))
+    }
+
+    fn file(
+        &self,
+        name: &str,
+        fill: impl FnOnce(&mut BufWriter<File>) -> io::Result<()>,
+    ) -> Result<(), RunError> {
+        let path = self.0.join(name);
+        File::create(&path)
+            .and_then(|file| {
+                let mut out = BufWriter::new(file);
+                fill(&mut out)?;
+                out.flush()
+            })
+            .map_err(write_error(&path))
+    }
+}
+
+fn write_error(path: &Path) -> impl FnOnce(io::Error) -> RunError {
+    let path = path.into();
+    |source| RunError::Write { path, source }
+}

@@ -1,0 +1,60 @@
+//! `devices.csv`: one row per device.
+
+use std::io::Write;
+
+use fuota_engine::campaign::event::DeviceStatus;
+use serde::Serialize;
+
+use super::seconds;
+use crate::record::{DeviceRecord, RunRecord};
+
+#[derive(Serialize)]
+struct Row {
+    dev_eui: String,
+    status: &'static str,
+    failed_in: Option<&'static str>,
+    reason: Option<String>,
+    /// Virtual seconds from the start of the campaign to its completion or failure.
+    settled_s: f64,
+    requests: u32,
+    missing_frag: Option<u8>,
+    fragments_received: u32,
+    holds_block: bool,
+    bytes_checked: bool,
+}
+
+impl Row {
+    fn new(device: &DeviceRecord, record: &RunRecord) -> Self {
+        let report = &device.report;
+        let (status, failed) = match report.status {
+            DeviceStatus::Complete => ("complete", None),
+            DeviceStatus::Failed { stage, reason } => ("failed", Some((stage, reason))),
+            _ => ("running", None),
+        };
+        Self {
+            dev_eui: report.dev_eui.to_string(),
+            status,
+            failed_in: failed.map(|(stage, _)| stage.name()),
+            reason: failed.map(|(_, reason)| reason.to_string()),
+            settled_s: seconds(report.since.since(record.started)),
+            requests: report.requests,
+            missing_frag: report.missing_frag,
+            fragments_received: device.fragments_received,
+            holds_block: device.holds_block,
+            bytes_checked: device.bytes_checked,
+        }
+    }
+}
+
+/// Writes a header and a row per device, in the plan's order.
+///
+/// # Errors
+/// Those of `out`.
+pub fn write_devices(record: &RunRecord, out: impl Write) -> Result<(), csv::Error> {
+    let mut rows = csv::Writer::from_writer(out);
+    for device in &record.devices {
+        rows.serialize(Row::new(device, record))?;
+    }
+    rows.flush()?;
+    Ok(())
+}

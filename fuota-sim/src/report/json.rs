@@ -1,0 +1,250 @@
+//! `report.json`: the whole run in figures that scripts can rely on.
+//!
+//! Nothing here depends on the wall clock, the machine or a path, so the same arguments and seed give the same
+//! octets.
+
+use std::collections::BTreeMap;
+
+use fuota_engine::campaign::event::{Cause, StageReport};
+use fuota_engine::campaign::spec::Redundancy;
+use fuota_engine::config::PARAMETERS;
+use serde::Serialize;
+use serde_json::Value;
+use sha2::{Digest, Sha256};
+
+use super::{failed, failures, seconds, warning_name, warning_text};
+use crate::record::{RoundRecord, RunRecord};
+use crate::scenario::Scenario;
+
+/// Version of the report's shape: goes up when a field changes its meaning or disappears.
+pub const SCHEMA_VERSION: u32 = 1;
+/// Most failed devices and most warnings that a report lists one by one; all devices are in `devices.csv`.
+const LISTED: usize = 1000;
+
+/// The report. Times are virtual seconds from the start of the campaign, exact to the microsecond.
+#[derive(Clone, Debug, Serialize)]
+pub struct Report {
+    schema_version: u32,
+    tool: &'static str,
+    tool_version: &'static str,
+    status: &'static str,
+    cause: Option<CauseReport>,
+    devices: usize,
+    complete: u32,
+    failed: u32,
+    /// Reason to number of devices.
+    failures: BTreeMap<&'static str, u32>,
+    /// The first [`LISTED`] of them.
+    failed_devices: Vec<FailedDevice>,
+    nb_frag: u16,
+    frag_size: u8,
+    padding: u8,
+    parity: u16,
+    /// Fragments sent, repeats included.
+    frames: u32,
+    /// Gateway airtime of fragments, polls and repair.
+    airtime_s: f64,
+    /// Gateway airtime of the set-up stages.
+    setup_airtime_s: f64,
+    duration_s: f64,
+    /// When the class C session opened; `null` if it was never scheduled.
+    session_start_s: Option<f64>,
+    /// Devices whose reassembled image was compared with the file.
+    bytes_checked: u32,
+    stages: Vec<Stage>,
+    rounds: Vec<Round>,
+    /// The first [`LISTED`] of them.
+    warnings: Vec<WarningReport>,
+    warnings_total: usize,
+    seed: u64,
+    parameters: Parameters,
+}
+
+#[derive(Clone, Debug, Serialize)]
+struct CauseReport {
+    kind: &'static str,
+    text: String,
+}
+
+#[derive(Clone, Debug, Serialize)]
+struct FailedDevice {
+    dev_eui: String,
+    stage: &'static str,
+    reason: String,
+}
+
+#[derive(Clone, Debug, Serialize)]
+struct Stage {
+    stage: &'static str,
+    status: &'static str,
+    participants: u32,
+    requests: u32,
+    retries: u32,
+    answers: u32,
+    fragments: u32,
+    succeeded: u32,
+    failed: u32,
+    started_s: f64,
+    ended_s: f64,
+    duration_s: f64,
+}
+
+#[derive(Clone, Debug, Serialize)]
+struct Round {
+    round: u16,
+    complete: u32,
+    outstanding: u32,
+    ended_s: f64,
+}
+
+#[derive(Clone, Debug, Serialize)]
+struct WarningReport {
+    kind: &'static str,
+    text: String,
+}
+
+/// What the run was asked for, so that a report can be repeated.
+#[derive(Clone, Debug, Serialize)]
+struct Parameters {
+    image_octets: usize,
+    image_sha256: String,
+    loss: f64,
+    uplink_loss: f64,
+    /// Percent; `null` without FEC.
+    redundancy: Option<Value>,
+    region: &'static str,
+    dr: u8,
+    uplink_dr: u8,
+    uplink_period_s: f64,
+    max_duration_s: f64,
+    silent_devices: u32,
+    dying_devices: u32,
+    wrong_key_devices: u32,
+    /// The configuration file's keys, whoever set them; `null` where unset.
+    config: BTreeMap<&'static str, Option<Value>>,
+}
+
+impl Report {
+    /// The report of a finished run.
+    #[must_use]
+    pub fn new(scenario: &Scenario, record: &RunRecord) -> Self {
+        let listed = failed(record).take(LISTED).map(|(device, stage, reason)| FailedDevice {
+            dev_eui: device.report.dev_eui.to_string(),
+            stage: stage.name(),
+            reason: reason.to_string(),
+        });
+        let warnings = record.warnings.iter().take(LISTED);
+        Self {
+            schema_version: SCHEMA_VERSION,
+            tool: "fuota",
+            tool_version: env!("CARGO_PKG_VERSION"),
+            status: record.outcome.status.name(),
+            cause: record.outcome.cause.map(CauseReport::new),
+            devices: record.devices.len(),
+            complete: record.outcome.complete,
+            failed: record.outcome.failed,
+            failures: failures(record),
+            failed_devices: listed.collect(),
+            nb_frag: record.nb_frag,
+            frag_size: record.frag_size,
+            padding: record.padding,
+            parity: record.parity,
+            frames: record.frames,
+            airtime_s: seconds(record.airtime),
+            setup_airtime_s: seconds(record.setup_airtime),
+            duration_s: seconds(record.duration),
+            session_start_s: record.session_start.map(|start| seconds(start.since(record.started))),
+            bytes_checked: record.bytes_checked,
+            stages: record.stages.iter().map(|stage| Stage::new(stage, record)).collect(),
+            rounds: record.rounds.iter().map(|round| Round::new(round, record)).collect(),
+            warnings: warnings
+                .map(|warning| WarningReport { kind: warning_name(warning), text: warning_text(warning) })
+                .collect(),
+            warnings_total: record.warnings.len(),
+            seed: scenario.seed,
+            parameters: Parameters::new(scenario),
+        }
+    }
+
+    /// The report as indented JSON with a final line break.
+    ///
+    /// # Errors
+    /// Those of the serialiser; a report has nothing that JSON cannot express.
+    pub fn to_json(&self) -> Result<String, serde_json::Error> {
+        serde_json::to_string_pretty(self).map(|json| json + "\n")
+    }
+}
+
+impl CauseReport {
+    fn new(cause: Cause) -> Self {
+        let kind = match cause {
+            Cause::BelowThreshold { .. } => "BelowThreshold",
+            Cause::TimedOut { .. } => "TimedOut",
+            Cause::NoTimeLeft { .. } => "NoTimeLeft",
+            Cause::GroupRefused => "GroupRefused",
+            Cause::Stopped { .. } => "Stopped",
+            _ => "Other",
+        };
+        Self { kind, text: cause.to_string() }
+    }
+}
+
+impl Stage {
+    fn new(stage: &StageReport, record: &RunRecord) -> Self {
+        Self {
+            stage: stage.stage.name(),
+            status: stage.status.name(),
+            participants: stage.participants,
+            requests: stage.requests,
+            retries: stage.retries,
+            answers: stage.answers,
+            fragments: stage.fragments,
+            succeeded: stage.succeeded,
+            failed: stage.failed,
+            started_s: seconds(stage.started.since(record.started)),
+            ended_s: seconds(stage.ended.since(record.started)),
+            duration_s: seconds(stage.ended.since(stage.started)),
+        }
+    }
+}
+
+impl Round {
+    fn new(round: &RoundRecord, record: &RunRecord) -> Self {
+        Self {
+            round: round.round,
+            complete: round.complete,
+            outstanding: round.outstanding,
+            ended_s: seconds(round.ended.since(record.started)),
+        }
+    }
+}
+
+impl Parameters {
+    fn new(scenario: &Scenario) -> Self {
+        // Configuration values are shown as a TOML file would write them; of what occurs there, JSON writes the
+        // same.
+        let value = |shown: String| serde_json::from_str(&shown).unwrap_or(Value::String(shown));
+        let heeded = PARAMETERS.iter().filter(|parameter| parameter.is_heeded());
+        Self {
+            image_octets: scenario.image.len(),
+            image_sha256: hex::encode(Sha256::digest(&scenario.image)),
+            loss: scenario.loss,
+            uplink_loss: scenario.uplink_loss,
+            redundancy: match scenario.redundancy {
+                Redundancy::Fec(percent) => Some(value(percent.to_string())),
+                Redundancy::Rounds => None,
+            },
+            region: scenario.region.name(),
+            dr: scenario.data_rate.get(),
+            uplink_dr: scenario.uplink_data_rate.get(),
+            uplink_period_s: seconds(scenario.uplink_period),
+            max_duration_s: seconds(scenario.max_duration),
+            silent_devices: scenario.faults.silent,
+            dying_devices: scenario.faults.dying,
+            wrong_key_devices: scenario.faults.wrong_key,
+            config: heeded
+                .map(|parameter| (parameter.name, parameter.show(&scenario.config).map(value)))
+                .collect(),
+        }
+    }
+}

@@ -1,0 +1,77 @@
+//! What a run leaves for people and scripts: the summary, `report.json`, `devices.csv` and `timeline.svg`.
+
+mod devices;
+mod json;
+mod summary;
+mod timeline;
+mod warning;
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use fuota_engine::campaign::event::{DeviceStatus, FailureReason, StageKind};
+
+pub use self::devices::write_devices;
+pub use self::json::{Report, SCHEMA_VERSION};
+pub use self::summary::summary;
+pub use self::timeline::{TimelineError, timeline_svg};
+pub use self::warning::{warning_name, warning_text};
+
+use crate::record::{DeviceRecord, RunRecord};
+
+/// Seconds with microseconds after the point: the double nearest to the decimal figure, so that it prints as such.
+fn seconds(time: Duration) -> f64 {
+    time.as_micros() as f64 / 1e6
+}
+
+/// A duration for people: days to whole seconds from a minute up, milliseconds below.
+#[must_use]
+pub fn humanise(time: Duration) -> String {
+    let total = time.as_secs();
+    if total < 60 {
+        let millis = time.subsec_millis();
+        return if millis == 0 { format!("{total} s") } else { format!("{total}.{millis:03} s") };
+    }
+    let parts =
+        [(total / 86_400, "d"), (total / 3600 % 24, "h"), (total / 60 % 60, "min"), (total % 60, "s")];
+    let shown = parts.into_iter().filter(|&(count, _)| count > 0);
+    shown.map(|(count, unit)| format!("{count} {unit}")).collect::<Vec<_>>().join(" ")
+}
+
+/// The devices that failed, in the plan's order, with the stage and the reason.
+fn failed(record: &RunRecord) -> impl Iterator<Item = (&DeviceRecord, StageKind, FailureReason)> {
+    record.devices.iter().filter_map(|device| match device.report.status {
+        DeviceStatus::Failed { stage, reason } => Some((device, stage, reason)),
+        _ => None,
+    })
+}
+
+/// How many devices failed for which reason.
+fn failures(record: &RunRecord) -> BTreeMap<&'static str, u32> {
+    let mut counts = BTreeMap::new();
+    for (_, _, reason) in failed(record) {
+        *counts.entry(reason.name()).or_default() += 1;
+    }
+    counts
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn seconds_print_as_the_decimal_figure() {
+        for (micros, text) in
+            [(394_496, "0.394496"), (46_953_394_496, "46953.394496"), (864_000_000_001, "864000.000001")]
+        {
+            assert_eq!(seconds(Duration::from_micros(micros)).to_string(), text);
+        }
+    }
+
+    #[test]
+    fn durations_read_naturally() {
+        let texts = [0, 394_496, 59_000_000, 60_000_000, 48_305_900_000, 864_000_000_000]
+            .map(|micros| humanise(Duration::from_micros(micros)));
+        assert_eq!(texts, ["0 s", "0.394 s", "59 s", "1 min", "13 h 25 min 5 s", "10 d"]);
+    }
+}

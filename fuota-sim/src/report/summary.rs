@@ -1,0 +1,158 @@
+//! The summary that a person reads at the end of a run.
+
+use std::fmt::Write;
+use std::time::Duration;
+
+use comfy_table::{CellAlignment, LineStyle, Table, TableStyle};
+use fuota_engine::campaign::spec::Redundancy;
+
+use super::{failed, failures, humanise, seconds};
+use crate::record::RunRecord;
+use crate::scenario::Scenario;
+
+/// Rules above, below and under the header.
+const RULED: TableStyle = TableStyle::new().top_border(RULE).header_separator(RULE).bottom_border(RULE);
+const RULE: LineStyle = LineStyle::none().fill('─').junction('─');
+/// Failed devices that are named; the rest are counted.
+const NAMED: usize = 10;
+
+/// The summary of a finished run, several lines with a final line break.
+#[must_use]
+pub fn summary(scenario: &Scenario, record: &RunRecord) -> String {
+    let mut out = String::new();
+    // Writing to a `String` cannot fail.
+    let _ = write_summary(&mut out, scenario, record);
+    out
+}
+
+fn write_summary(out: &mut String, scenario: &Scenario, record: &RunRecord) -> std::fmt::Result {
+    let RunRecord { outcome, nb_frag, frag_size, padding, parity, .. } = record;
+    let devices = record.devices.len();
+    let redundancy = match scenario.redundancy {
+        Redundancy::Fec(percent) => format!("+ {parity} parity ({percent} %)"),
+        Redundancy::Rounds => format!("in up to {} rounds", scenario.config.datafrag_loops_max),
+    };
+    writeln!(
+        out,
+        "Image     {} octets = {nb_frag} fragments of {frag_size} octets (padding {padding}) {redundancy}",
+        scenario.image.len()
+    )?;
+    writeln!(
+        out,
+        "Fleet     {devices} devices, {} DR{}, loss {}, uplink loss {}, seed {}",
+        scenario.region.name(),
+        scenario.data_rate.get(),
+        scenario.loss,
+        scenario.uplink_loss,
+        scenario.seed
+    )?;
+    writeln!(out, "{}", stages(record))?;
+    if record.rounds.len() > 1 {
+        writeln!(out, "{}", rounds(record))?;
+    }
+    writeln!(out, "Fragments {} sent", record.frames)?;
+    writeln!(
+        out,
+        "Airtime   {} of set-up, {} of fragments and polls",
+        airtime(record.setup_airtime),
+        airtime(record.airtime)
+    )?;
+    writeln!(out, "Duration  {} (virtual time)", humanise(record.duration))?;
+    writeln!(out, "Devices   {} of {devices} complete{}", outcome.complete, compared(record))?;
+    if outcome.failed > 0 {
+        write_failures(out, record)?;
+    }
+    match outcome.cause {
+        None => writeln!(out, "Status    {}", outcome.status.name()),
+        Some(cause) => writeln!(out, "Status    {}: {cause}", outcome.status.name()),
+    }
+}
+
+/// What proves that the complete devices are: their octets or, in large fleets for most, their decoder's rank.
+fn compared(record: &RunRecord) -> String {
+    const COMPARED: &str = "compared with the file octet for octet";
+    match record.outcome.complete.saturating_sub(record.bytes_checked) {
+        0 if record.outcome.complete == 0 => String::new(),
+        0 => format!(", all {COMPARED}"),
+        by_rank => format!(", {} {COMPARED}, {by_rank} by the rank of their decoder", record.bytes_checked),
+    }
+}
+
+fn write_failures(out: &mut String, record: &RunRecord) -> std::fmt::Result {
+    let reasons: Vec<_> =
+        failures(record).into_iter().map(|(reason, count)| format!("{count} {reason}")).collect();
+    writeln!(out, "Failed    {}: {}", record.outcome.failed, reasons.join(", "))?;
+    for (device, stage, reason) in failed(record).take(NAMED) {
+        writeln!(out, "          {} {stage}: {reason}", device.report.dev_eui)?;
+    }
+    match failed(record).count().checked_sub(NAMED) {
+        Some(more) if more > 0 => {
+            writeln!(out, "          and {more} more (--out DIR lists all in devices.csv)")
+        }
+        _ => Ok(()),
+    }
+}
+
+fn stages(record: &RunRecord) -> Table {
+    let mut table = table(&[
+        "Stage",
+        "Status",
+        "Devices",
+        "Requests",
+        "Retries",
+        "Answers",
+        "Succeeded",
+        "Failed",
+        "Virtual time",
+    ]);
+    for stage in &record.stages {
+        table.add_row([
+            stage.stage.name().to_owned(),
+            stage.status.name().to_owned(),
+            stage.participants.to_string(),
+            stage.requests.to_string(),
+            stage.retries.to_string(),
+            stage.answers.to_string(),
+            stage.succeeded.to_string(),
+            stage.failed.to_string(),
+            humanise(stage.ended.since(stage.started)),
+        ]);
+    }
+    finish(&mut table, 2);
+    table
+}
+
+fn rounds(record: &RunRecord) -> Table {
+    let mut table = table(&["Round", "Complete", "Outstanding", "At"]);
+    for round in &record.rounds {
+        table.add_row([
+            round.round.to_string(),
+            round.complete.to_string(),
+            round.outstanding.to_string(),
+            humanise(round.ended.since(record.started)),
+        ]);
+    }
+    finish(&mut table, 0);
+    table
+}
+
+fn table(header: &[&str]) -> Table {
+    let mut table = Table::new();
+    table.load_style(RULED).set_header(header);
+    table
+}
+
+/// Aligns the numbers, which begin at that column, to the right, and closes the ranks.
+fn finish(table: &mut Table, numbers: usize) {
+    for (index, column) in table.column_iter_mut().enumerate() {
+        column.set_padding((0, 1));
+        if index >= numbers {
+            column.set_cell_alignment(CellAlignment::Right);
+        }
+    }
+}
+
+/// Airtime is a budget, so to the tenth of a second.
+fn airtime(time: Duration) -> String {
+    format!("{:.1} s", seconds(time))
+}

@@ -1,0 +1,242 @@
+//! `fuota run` as scripts and people meet it: exit codes, reports, one clear line for every mistake.
+
+#![allow(clippy::unwrap_used)]
+
+use std::fs;
+use std::io::{BufRead, BufReader};
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output, Stdio};
+
+use serde_json::Value;
+
+fn fuota() -> Command {
+    Command::new(env!("CARGO_BIN_EXE_fuota"))
+}
+
+fn run(arguments: &[&str]) -> Output {
+    fuota().arg("run").args(arguments).output().unwrap()
+}
+
+fn report(output: &Output) -> Value {
+    serde_json::from_slice(&output.stdout).unwrap()
+}
+
+/// The one line on stderr of a call that is refused.
+fn refused(arguments: &[&str]) -> String {
+    let output = run(arguments);
+    let stderr = String::from_utf8(output.stderr).unwrap();
+    assert_eq!(output.status.code(), Some(1), "{arguments:?}: {stderr}");
+    assert!(output.stdout.is_empty(), "{arguments:?}");
+    let mut lines = stderr.lines().filter(|line| !line.starts_with("warning: "));
+    let line = lines.next().unwrap_or_default().to_owned();
+    assert!(line.starts_with("error: "), "{arguments:?}: {line:?}");
+    assert_eq!(lines.next(), None, "{arguments:?}");
+    line
+}
+
+/// A fresh folder for one test's files.
+fn folder(test: &str) -> PathBuf {
+    let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join(test);
+    let _ = fs::remove_dir_all(&folder);
+    fs::create_dir_all(&folder).unwrap();
+    folder
+}
+
+fn file(folder: &Path, name: &str, contents: &[u8]) -> String {
+    let path = folder.join(name);
+    fs::write(&path, contents).unwrap();
+    path.to_str().unwrap().to_owned()
+}
+
+const LOSSY: &[&str] = &["--devices", "100", "--loss", "0.2", "--seed", "7", "--json"];
+
+#[test]
+fn the_same_arguments_and_seed_give_the_same_report_octet_for_octet() {
+    let with = |more: &[&str]| run(&[LOSSY, more].concat());
+    let (first, second) = (with(&["--redundancy", "80"]), with(&["--redundancy", "80"]));
+    assert_eq!(first.status.code(), Some(0));
+    assert!(first.stdout == second.stdout && first.stderr == second.stderr);
+    let another = with(&["--redundancy", "80", "--seed", "8"]);
+    assert_ne!(first.stdout, another.stdout);
+}
+
+#[test]
+fn a_report_accounts_for_every_device_fragment_and_octet() {
+    let output = run(&[LOSSY, &["--redundancy", "80"]].concat());
+    let report = report(&output);
+    assert_eq!(report["status"], "SUCCEEDED");
+    assert_eq!(report["devices"], 100);
+    let number = |name: &str| report[name].as_u64().unwrap();
+    assert_eq!(number("complete") + number("failed"), 100);
+    assert_eq!(number("bytes_checked"), number("complete"));
+    assert_eq!((number("nb_frag"), number("frag_size"), number("padding")), (215, 239, 185));
+    assert_eq!(number("parity"), 172);
+    assert_eq!(number("frames"), 215 + 172);
+    let names: Vec<_> = report["stages"].as_array().unwrap().iter().map(|stage| &stage["stage"]).collect();
+    assert_eq!(
+        names,
+        ["McGroupSetup", "FragSessionSetup", "McClassCSession", "DataFragment", "FragSessionStatus"]
+    );
+    // 387 fragments of 394.496 ms, and at least one poll.
+    assert!(report["airtime_s"].as_f64().unwrap() > 387.0 * 0.394_496);
+    assert_eq!(report["parameters"]["image_octets"], 51_200);
+    assert_eq!(report["parameters"]["config"]["success_threshold"], 95);
+}
+
+#[test]
+fn too_little_redundancy_fails_with_exit_code_2_and_says_why() {
+    let output = run(&[LOSSY, &["--redundancy", "5"]].concat());
+    assert_eq!(output.status.code(), Some(2));
+    let report = report(&output);
+    assert_eq!(report["status"], "FAILED");
+    assert_eq!(report["cause"]["kind"], "BelowThreshold");
+    assert_eq!(report["failures"]["Incomplete"], report["failed"]);
+}
+
+#[test]
+fn without_fec_rounds_are_repeated_until_enough_are_complete() {
+    let output = run(&["--devices", "100", "--no-fec", "--json"]);
+    assert_eq!(output.status.code(), Some(0));
+    let report = report(&output);
+    let rounds = report["rounds"].as_array().unwrap();
+    assert!((3..=5).contains(&rounds.len()), "{rounds:?}");
+    assert_eq!(report["frames"], 215 * rounds.len());
+    let two = run(&["--devices", "100", "--no-fec", "--rounds-max", "2", "--json"]);
+    assert_eq!(two.status.code(), Some(2));
+}
+
+#[test]
+fn devices_that_go_wrong_are_named_and_the_others_served() {
+    let output = run(&[
+        "--devices",
+        "300",
+        "--silent-devices",
+        "1",
+        "--dying-devices",
+        "10",
+        "--wrong-key-devices",
+        "3",
+        "--json",
+    ]);
+    assert_eq!(output.status.code(), Some(0));
+    let report = report(&output);
+    assert_eq!(report["complete"], 286);
+    let failed = report["failed_devices"].as_array().unwrap();
+    assert_eq!(failed.len(), 14);
+    let in_set_up = failed.iter().filter(|device| device["stage"] == "McGroupSetup");
+    assert_eq!(in_set_up.count(), 1, "{failed:?}");
+}
+
+#[test]
+fn the_summary_is_for_people() {
+    let output = run(&["--devices", "20"]);
+    let summary = String::from_utf8(output.stdout).unwrap();
+    for part in ["McGroupSetup", "COMPLETED", "280 sent", "20 of 20 complete", "Status    SUCCEEDED"] {
+        assert!(summary.contains(part), "{part} is missing in\n{summary}");
+    }
+    assert!(output.stderr.is_empty());
+}
+
+#[test]
+fn the_output_folder_gets_a_report_a_table_and_a_picture() {
+    let folder = folder("out").join("new").join("folder");
+    let path = folder.to_str().unwrap();
+    let output = run(&[LOSSY, &["--redundancy", "80", "--out", path]].concat());
+    assert_eq!(fs::read(folder.join("report.json")).unwrap(), output.stdout);
+    let table = fs::read_to_string(folder.join("devices.csv")).unwrap();
+    assert_eq!(table.lines().count(), 1 + 100);
+    assert!(table.starts_with("dev_eui,status,"));
+    let picture = fs::read_to_string(folder.join("timeline.svg")).unwrap();
+    assert!(picture.starts_with("<svg") && picture.contains("<polyline"));
+}
+
+#[test]
+fn flags_win_over_the_file_and_the_file_over_defaults() {
+    let folder = folder("config");
+    let config = file(&folder, "agent.toml", b"msg_retries = 3\nfsize = 100\ndebug = 1\n");
+    let output = run(&["--devices", "10", "--config", &config, "--frag-size", "200", "--json"]);
+    let report = report(&output);
+    assert_eq!(report["frag_size"], 200);
+    assert_eq!(report["parameters"]["config"]["msg_retries"], 3);
+    let warning = String::from_utf8(output.stderr).unwrap();
+    assert!(warning.ends_with("agent.toml: line 3: `debug` is ignored\n"), "{warning}");
+}
+
+#[test]
+fn every_mistake_gets_one_clear_line_and_exit_code_1() {
+    let folder = folder("mistakes");
+    let empty = file(&folder, "empty.bin", b"");
+    let big = file(&folder, "big.bin", &vec![0; 4_000_000]);
+    let wrong = file(&folder, "wrong.toml", b"msg_retrys = 3");
+    for (arguments, part) in [
+        (&["--image", "nothing-here"][..], "cannot read nothing-here"),
+        (&["--image", &empty], "empty"),
+        (&["--image", &big], "the largest image that fits has"),
+        (&["--frag-size", "3"], "a fragment size of 5 would fit"),
+        (&["--frag-size", "0"], "carries 1 to 239"),
+        (&["--frag-size", "240"], "carries 1 to 239"),
+        (&["--dr", "0", "--frag-size", "49"], "carries 1 to 48"),
+        (&["--dr", "7"], "EU868 defines data rates 0 to 6"),
+        (&["--uplink-dr", "200"], "EU868 defines data rates 0 to 6"),
+        (&["--devices", "0"], "1..=1000000"),
+        (&["--loss", "1.5"], "a number from 0 to 1"),
+        (&["--loss", "-0.1"], "a number from 0 to 1"),
+        (&["--uplink-loss", "nan"], "a number from 0 to 1"),
+        (&["--redundancy", "1000.5"], "a percentage from 0 to 1000"),
+        (&["--redundancy", "-5"], "a percentage from 0 to 1000"),
+        (&["--success-threshold", "101"], "a percentage from 0 to 100"),
+        (&["--no-fec", "--redundancy", "30"], "cannot be used with"),
+        (&["--rounds-max", "3"], "--no-fec"),
+        (&["--region", "MARS1"], "EU868"),
+        (&["--max-duration", "24"], "time unit"),
+        (&["--max-duration", "5min"], "that fits"),
+        (&["--uplink-period", "0s"], "a duration from 1 s"),
+        (&["--config", &wrong], "line 1: unknown key `msg_retrys` (did you mean `msg_retries`?)"),
+        (&["--config", "nothing-here"], "cannot read nothing-here"),
+        (&["--silent-devices", "7", "--devices", "5"], "the fleet has only 5"),
+        (&["--out", &empty], "cannot write"),
+        (&["--sead", "3"], "--seed"),
+        (&["stray"], "stray"),
+    ] {
+        let line = refused(arguments);
+        assert!(line.contains(part), "{arguments:?}: {line}");
+    }
+}
+
+#[test]
+fn a_reader_that_has_seen_enough_is_no_error() {
+    let mut child =
+        fuota().args(["run", "--json", "--devices", "10"]).stdout(Stdio::piped()).spawn().unwrap();
+    drop(child.stdout.take());
+    assert_eq!(child.wait().unwrap().code(), Some(0));
+}
+
+#[test]
+fn help_and_the_table_of_parameters_are_results() {
+    let help = fuota().args(["run", "--help"]).output().unwrap();
+    assert_eq!(help.status.code(), Some(0));
+    assert!(String::from_utf8(help.stdout).unwrap().contains("--success-threshold"));
+    let table = run(&["--parameters"]);
+    assert!(String::from_utf8(table.stdout).unwrap().contains("| `datafrag_loops_max` |"));
+}
+
+#[cfg(unix)]
+#[test]
+fn ctrl_c_orders_stop_and_the_report_still_comes() {
+    let mut child = fuota()
+        .args(["run", "--devices", "10000", "--json"])
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    // Such a fleet cannot be set up within a day, which is said as soon as the campaign begins.
+    let mut stderr = BufReader::new(child.stderr.take().unwrap());
+    let mut warning = String::new();
+    stderr.read_line(&mut warning).unwrap();
+    assert!(warning.starts_with("warning: set-up will take about"), "{warning}");
+    let interrupted = Command::new("kill").args(["-INT", &child.id().to_string()]).status().unwrap();
+    assert!(interrupted.success());
+    let output = child.wait_with_output().unwrap();
+    assert_eq!(output.status.code(), Some(3));
+    assert_eq!(report(&output)["status"], "STOPPED");
+}
