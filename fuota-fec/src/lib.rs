@@ -60,4 +60,6 @@ pub use rule::ParityRule;
 #[cfg(feature = "alloc")]
 pub use store::MemoryStore;
 pub use store::{Entry, FragmentStore, NoSuchSlot, RankOnly, SliceStore, Slot, for_each_piece};
+#[cfg(feature = "flash")]
+pub use store::{FlashError, FlashSession, FlashStore};
 pub use xor::xor;

@@ -1,10 +1,14 @@
 //! Where the bytes of fragments live while the decoder works on bits.
 
+#[cfg(feature = "flash")]
+mod flash;
 #[cfg(feature = "alloc")]
 mod memory;
 mod rank;
 mod slice;
 
+#[cfg(feature = "flash")]
+pub use flash::{FlashError, FlashSession, FlashStore};
 #[cfg(feature = "alloc")]
 pub use memory::MemoryStore;
 pub use rank::RankOnly;

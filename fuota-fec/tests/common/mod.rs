@@ -3,6 +3,8 @@
 #![allow(dead_code, reason = "each test uses its part")]
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
+#[cfg(feature = "flash")]
+pub(crate) mod flash;
 pub(crate) mod strict;
 
 use fuota_fec::{FragmentNumber, ParityRule};

@@ -1,0 +1,131 @@
+//! The store in flash apart from power: sizes and places, failing writes, getting the data block out.
+
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
+
+mod common;
+
+use common::flash::SimFlash;
+use fuota_fec::{
+    Decoder, Encoder, FlashError, FlashSession, FlashStore, Geometry, InsertError, Mode, ParityRule,
+    Progress, words,
+};
+
+type Flash = SimFlash<4, 8, 128>;
+type Store<'a, const K: usize> = FlashStore<'a, Flash, K>;
+
+fn session(image_len: usize, frag_size: u8) -> FlashSession {
+    let geometry = Geometry::new(image_len, frag_size).unwrap();
+    FlashSession { geometry, rule: ParityRule::V1, mode: Mode::Triangular, max_lost: 6 }
+}
+
+fn decoder(session: FlashSession) -> Decoder<Vec<u32>> {
+    let memory = vec![0; words(Mode::Triangular, session.geometry.nb_frag(), session.max_lost)];
+    Decoder::new(session.geometry, session.rule, session.max_lost, memory).unwrap()
+}
+
+/// Feeds fragments 1, 2, … without 4 and 9; a fragment whose write fails comes again.
+fn receive<const K: usize>(store: &mut Store<'_, K>, image: &[u8]) -> usize {
+    let session = store.session();
+    let encoder = Encoder::new(session.geometry, session.rule, image).unwrap();
+    let mut decoder = decoder(session);
+    let mut fragment = vec![0; session.geometry.frag_size().into()];
+    let mut failures = 0;
+    for n in (1..).filter(|n| *n != 4 && *n != 9) {
+        encoder.fragment(common::number(n), &mut fragment).unwrap();
+        let mut result = decoder.insert(common::number(n), &fragment, store);
+        while let Err(InsertError::Store(FlashError::Flash(_))) = result {
+            failures += 1;
+            result = match decoder.missing() {
+                0 => decoder.solve(store),
+                _ => decoder.insert(common::number(n), &fragment, store),
+            };
+        }
+        if result.unwrap() == Progress::Complete {
+            break;
+        }
+    }
+    failures
+}
+
+#[test]
+fn the_data_block_lies_in_one_piece_if_the_sizes_agree() {
+    let image = common::generated("one piece", 16 * 12 - 5);
+    let session = session(image.len(), 16);
+    let mut buffers = vec![0; Store::<2>::buffer_len(16, 1)];
+    let mut store = Store::<2>::create(Flash::new(4096, 1), 0, session, &mut buffers).unwrap();
+    assert_eq!(receive(&mut store, &image), 0);
+    let offset = store.image_offset().unwrap() as usize;
+    assert_eq!(store.release().octets()[offset..][..image.len()], image);
+}
+
+#[test]
+fn export_puts_it_in_one_piece_if_they_do_not() {
+    let image = common::generated("export", 13 * 12 - 5);
+    let session = session(image.len(), 13);
+    let mut buffers = vec![0; Store::<2>::buffer_len(13, 1)];
+    let mut store = Store::<2>::create(Flash::new(4096, 1), 128, session, &mut buffers).unwrap();
+    receive(&mut store, &image);
+    assert_eq!(store.image_offset(), None);
+    for chunk in [8, 24, 256] {
+        let mut target = SimFlash::<1, 8, 256>::new(1024, 2);
+        embedded_storage::nor_flash::NorFlash::erase(&mut target, 0, 1024).unwrap();
+        store.export(&mut target, 256, &mut vec![0; chunk]).unwrap().unwrap();
+        assert_eq!(target.octets()[256..][..image.len()], image);
+    }
+    let refused = store.export(&mut SimFlash::<1, 8, 256>::new(1024, 2), 0, &mut [0; 12]);
+    assert_eq!(refused, Err(FlashError::BufferTooShort { expected: 8, got: 12 }));
+}
+
+#[test]
+fn a_write_that_fails_burns_its_slot_and_no_more() {
+    let image = common::generated("failing", 16 * 12);
+    let session = session(image.len(), 16);
+    for fails_at in 0..60 {
+        let mut buffers = vec![0; Store::<2>::buffer_len(16, 1)];
+        let mut flash = Flash::new(4096, 1);
+        FlashStore::<_, 2>::create(&mut flash, 0, session, &mut buffers).unwrap();
+        flash.fail_once(fails_at);
+        let mut store = Store::<2>::open(flash, 0, &mut buffers).unwrap();
+        store.resume(&mut decoder(session)).unwrap();
+        let failures = receive(&mut store, &image);
+        let mut block = Vec::new();
+        fuota_fec::for_each_piece(&mut store, session.geometry, |piece| block.extend_from_slice(piece))
+            .unwrap();
+        assert!(block == image && failures <= 1, "failing at {fails_at}");
+    }
+}
+
+#[test]
+fn without_a_spare_slot_a_burned_one_is_an_error() {
+    let image = common::generated("failing", 16 * 12);
+    let session = session(image.len(), 16);
+    let mut buffers = vec![0; Store::<0>::buffer_len(16, 1)];
+    let mut flash = Flash::new(4096, 1);
+    // The third unit of a life is the second half of the first fragment.
+    FlashStore::<_, 0>::create(&mut flash, 0, session, &mut buffers).unwrap();
+    flash.fail_once(2);
+    let mut store = Store::<0>::open(flash, 0, &mut buffers).unwrap();
+    let result = decoder(session).insert(common::number(1), &image[..16], &mut store);
+    assert_eq!(result, Err(InsertError::Store(FlashError::SparesUsedUp { spares: 0 })));
+}
+
+#[test]
+fn what_does_not_fit_is_said() {
+    let session = session(200, 16);
+    let mut buffers = [0; 64];
+    let create = |capacity, base, buffers: &mut [u8]| {
+        Store::<2>::create(Flash::new(capacity, 1), base, session, buffers).err()
+    };
+    assert_eq!(create(1024, 64, &mut buffers), Some(FlashError::Unaligned { base: 64, unit: 128 }));
+    assert!(matches!(
+        create(512, 0, &mut buffers),
+        Some(FlashError::NoRoom { needed: 896.., capacity: 512 })
+    ));
+    assert_eq!(create(2048, 0, &mut [0; 31]), Some(FlashError::BufferTooShort { expected: 32, got: 31 }));
+    let opened = Store::<2>::open(Flash::new(1024, 1), 0, &mut buffers).err();
+    assert_eq!(opened, Some(FlashError::NoSession));
+    let mut flash = Flash::new(2048, 1);
+    FlashStore::<_, 2>::create(&mut flash, 0, session, &mut buffers).unwrap();
+    let opened = Store::<3>::open(flash, 0, &mut buffers).err();
+    assert_eq!(opened, Some(FlashError::Spares { expected: 3, got: 2 }));
+}
