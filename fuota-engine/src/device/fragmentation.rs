@@ -64,6 +64,10 @@ where
         self.session(frag_index).map(|session| &session.store)
     }
 
+    pub(super) fn store_mut(&mut self, frag_index: FragIndex) -> Option<&mut S> {
+        Some(&mut self.slot(frag_index)?.as_mut()?.store)
+    }
+
     /// Independent fragments that a session still needs, if there is one.
     pub(super) fn missing(&self, frag_index: FragIndex) -> Option<u16> {
         self.session(frag_index).map(Session::missing)

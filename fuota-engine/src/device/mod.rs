@@ -84,7 +84,8 @@ impl Default for Ports {
 
 /// The packages of one device, with `GROUPS` multicast groups and `SESSIONS` fragmentation sessions, each 1 to 4.
 ///
-/// `now` is the device's own clock throughout: a session starts when the device believes it does.
+/// `now` is the device's own clock throughout: a session starts when the device believes it does. Answers leave a
+/// second after their request, when the stack has done its windows, or at the end of their random delay.
 #[derive(Debug)]
 pub struct DeviceSession<P: Platform, const GROUPS: usize = 1, const SESSIONS: usize = 1> {
     ports: Ports,
@@ -153,6 +154,12 @@ impl<P: Platform, const GROUPS: usize, const SESSIONS: usize> DeviceSession<P, G
     #[must_use]
     pub fn store(&self, frag_index: FragIndex) -> Option<&P::Store> {
         self.fragmentation.store(frag_index)
+    }
+
+    /// The same for whoever has to read through a buffer, as from flash.
+    #[must_use]
+    pub fn store_mut(&mut self, frag_index: FragIndex) -> Option<&mut P::Store> {
+        self.fragmentation.store_mut(frag_index)
     }
 
     /// Independent fragments that a fragmentation session still needs, if there is one; 0 when its data block is

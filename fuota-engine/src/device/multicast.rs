@@ -9,7 +9,7 @@ use fuota_proto::multicast::v1::{
 };
 use fuota_proto::multicast::{GroupItem, SessionErrors};
 
-use fuota_proto::{GroupMask, McAddr, McGroupId, NbTotalGroups, TimeToStart};
+use fuota_proto::{GpsSeconds, GroupMask, McAddr, McGroupId, NbTotalGroups, TimeToStart};
 use heapless::Vec;
 
 use super::answers::Answers;
@@ -38,12 +38,16 @@ struct Group {
     session: Option<ClassCSession>,
 }
 
-/// What to answer, before it is known when the answer leaves.
+/// What to answer, in few octets, and before it is known when the answer leaves.
 #[derive(Debug)]
 enum Answer {
-    Ready(Uplink),
+    Version,
     Status(GroupMask),
-    Session(McGroupId, GpsInstant),
+    Setup(McGroupSetupAns),
+    Delete(McGroupDeleteAns),
+    Starts(McGroupId, GpsSeconds),
+    RefusedC(McGroupId, SessionErrors),
+    RefusedB(McGroupId, SessionErrors),
 }
 
 impl<const GROUPS: usize> Multicast<GROUPS> {
@@ -65,15 +69,12 @@ impl<const GROUPS: usize> Multicast<GROUPS> {
     pub(super) fn handle<P: Platform>(&mut self, now: GpsInstant, payload: &[u8], platform: &mut P) {
         for command in Downlink::commands(payload).map_while(Result::ok) {
             let answer = match command {
-                Downlink::PackageVersionReq(_) => Answer::Ready(Uplink::from(PackageVersionAns {
-                    package_identifier: PACKAGE_IDENTIFIER,
-                    package_version: PACKAGE_VERSION,
-                })),
+                Downlink::PackageVersionReq(_) => Answer::Version,
                 Downlink::McGroupStatusReq(req) => Answer::Status(req.req_group_mask),
-                Downlink::McGroupSetupReq(req) => Answer::Ready(self.set_up(&req, platform).into()),
-                Downlink::McGroupDeleteReq(req) => Answer::Ready(self.delete(req.mc_group_id).into()),
+                Downlink::McGroupSetupReq(req) => Answer::Setup(self.set_up(&req, platform)),
+                Downlink::McGroupDeleteReq(req) => Answer::Delete(self.delete(req.mc_group_id)),
                 Downlink::McClassCSessionReq(req) => self.schedule(now, &req, platform),
-                Downlink::McClassBSessionReq(req) => Answer::Ready(self.refuse_class_b(&req).into()),
+                Downlink::McClassBSessionReq(req) => self.refuse_class_b(&req),
             };
             self.answers.push(now, answer);
         }
@@ -119,12 +120,21 @@ impl<const GROUPS: usize> Multicast<GROUPS> {
     /// The answers that leave now.
     pub(super) fn poll_answers(&mut self, now: GpsInstant, max_uplink: usize) -> Option<Vec<u8, MAX_UPLINK>> {
         let Self { groups, answers, .. } = self;
-        answers.uplink(now, max_uplink, |answer, available| match answer {
-            Answer::Ready(answer) => Some(answer),
-            Answer::Status(asked) => status_ans(groups, asked, available).map(Uplink::from),
-            Answer::Session(mc_group_id, start) => {
-                Some(McClassCSessionAns::accepting(mc_group_id, time_to_start(now, start)).into())
-            }
+        answers.uplink(now, max_uplink, |answer, available| {
+            Some(match answer {
+                Answer::Version => Uplink::from(PackageVersionAns {
+                    package_identifier: PACKAGE_IDENTIFIER,
+                    package_version: PACKAGE_VERSION,
+                }),
+                Answer::Status(asked) => status_ans(groups, asked, available)?.into(),
+                Answer::Setup(answer) => answer.into(),
+                Answer::Delete(answer) => answer.into(),
+                Answer::Starts(id, start) => {
+                    McClassCSessionAns::accepting(id, time_to_start(now, start)).into()
+                }
+                Answer::RefusedC(id, errors) => McClassCSessionAns::refusing(id, errors).into(),
+                Answer::RefusedB(id, errors) => McClassBSessionAns::refusing(id, errors).into(),
+            })
         })
     }
 
@@ -184,22 +194,19 @@ impl<const GROUPS: usize> Multicast<GROUPS> {
         match (errors, self.slot(mc_group_id)) {
             (None, Some(Some(group))) => {
                 group.session = Some(ClassCSession::scheduled(start, req));
-                Answer::Session(mc_group_id, start)
+                Answer::Starts(mc_group_id, req.session_time)
             }
-            (errors, _) => {
-                let errors = errors.unwrap_or(SessionErrors::MC_GROUP_UNDEFINED);
-                Answer::Ready(McClassCSessionAns::refusing(mc_group_id, errors).into())
-            }
+            (errors, _) => Answer::RefusedC(mc_group_id, errors.unwrap_or(SessionErrors::MC_GROUP_UNDEFINED)),
         }
     }
 
     /// There is no beacon tracking yet, so there is neither a frequency nor a data rate for ping slots; the
     /// package has no bit that says so more plainly (TS005-1.0.0 §3.6).
-    fn refuse_class_b(&self, req: &McClassBSessionReq) -> McClassBSessionAns {
+    fn refuse_class_b(&self, req: &McClassBSessionReq) -> Answer {
         let undefined = self.group(req.mc_group_id).is_none();
         let errors = SessionErrors::FREQ_ERROR | SessionErrors::DR_ERROR;
         let errors = if undefined { errors | SessionErrors::MC_GROUP_UNDEFINED } else { errors };
-        McClassBSessionAns::refusing(req.mc_group_id, errors)
+        Answer::RefusedB(req.mc_group_id, errors)
     }
 
     /// The window that should be open: the one that is, for as long as its session runs, otherwise that of the
@@ -239,7 +246,7 @@ fn status_ans(groups: &[Option<Group>], asked: GroupMask, available: usize) -> O
 }
 
 /// Seconds from the uplink that leaves `now` to the start, to the nearest (TS005-1.0.0 §3.5).
-fn time_to_start(now: GpsInstant, start: GpsInstant) -> TimeToStart {
-    let seconds = (start.since(now).as_millis() + 500) / 1000;
+fn time_to_start(now: GpsInstant, start: GpsSeconds) -> TimeToStart {
+    let seconds = (now.nearest(start.get()).since(now).as_millis() + 500) / 1000;
     TimeToStart::saturating(u32::try_from(seconds).unwrap_or(u32::MAX))
 }

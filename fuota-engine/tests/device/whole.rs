@@ -103,3 +103,43 @@ fn nonsense_never_stops_a_device() {
         );
     }
 }
+
+/// What a session keeps besides the decoder's words and the block: groups, timers, answers that wait.
+#[test]
+fn a_session_takes_little_memory() {
+    use fuota_engine::device::{DeviceSession, Memory, Platform, Refusal};
+    use fuota_fec::RankOnly;
+
+    enum Bare {}
+    impl Platform for Bare {
+        type Words = [u32; 0];
+        type Store = RankOnly;
+
+        fn unwrap_mc_key(&mut self, _: &fuota_proto::EncryptedMcKey) -> fuota_proto::keys::McKey {
+            match *self {}
+        }
+
+        fn random(&mut self) -> u32 {
+            match *self {}
+        }
+
+        fn open(
+            &mut self,
+            _: fuota_proto::FragIndex,
+            _: Geometry,
+            _: fuota_proto::Descriptor,
+        ) -> Result<Memory<[u32; 0], RankOnly>, Refusal> {
+            match *self {}
+        }
+
+        fn frequency_usable(&self, _: fuota_proto::Frequency) -> bool {
+            match *self {}
+        }
+
+        fn data_rate_usable(&self, _: fuota_proto::DataRate) -> bool {
+            match *self {}
+        }
+    }
+    let (least, most) = (size_of::<DeviceSession<Bare>>(), size_of::<DeviceSession<Bare, 4, 4>>());
+    assert!(least <= 512 && most <= 1024, "{least} octets with one group and session, {most} with four");
+}

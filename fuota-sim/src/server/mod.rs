@@ -7,6 +7,8 @@
 mod account;
 mod gateway;
 mod queue;
+#[cfg(test)]
+mod tests;
 
 pub(crate) use account::Account;
 

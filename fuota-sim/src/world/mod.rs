@@ -12,6 +12,8 @@
 mod agenda;
 mod downlink;
 mod observe;
+#[cfg(test)]
+mod tests;
 mod uplink;
 
 pub use observe::Observer;
