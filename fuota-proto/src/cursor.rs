@@ -165,6 +165,21 @@ impl<'b> Writer<'b> {
         Ok(self.buffer.get_mut(start..self.len).unwrap_or_default())
     }
 
+    /// Writes the octet that ends a message, even after a command that takes the rest of it but that octet.
+    #[allow(dead_code, reason = "only multi-package access has such an octet")]
+    pub(crate) fn push_last(&mut self, octet: u8) -> Result<(), EncodeError> {
+        self.closed = false;
+        self.push_array(&[octet])?;
+        self.closed = true;
+        Ok(())
+    }
+
+    /// Takes back what was written after the first `len` octets.
+    #[allow(dead_code, reason = "only multi-package access writes two things that belong together")]
+    pub(crate) fn rewind(&mut self, len: usize) {
+        self.len = self.len.min(len);
+    }
+
     /// Marks that nothing may follow what has been written.
     #[allow(dead_code, reason = "only some packages have such commands")]
     pub(crate) const fn close(&mut self) {

@@ -21,6 +21,8 @@ mod hex;
 mod ids;
 #[cfg(feature = "crypto")]
 pub mod keys;
+#[cfg(feature = "ts007-v1")]
+pub mod multi_package;
 #[cfg(any(feature = "ts005-v1", feature = "ts005-v2"))]
 pub mod multicast;
 #[allow(unused_macros, unused_imports, reason = "a build may have no package at all")]
@@ -42,4 +44,4 @@ pub use units::{
     AppTimePeriod, BlockAckDelay, Countdown, DataRate, GpsSeconds, PingSlotPeriodicity, TimeOut, TimeToStart,
     Version,
 };
-pub use version::{PackageVersionAns, PackageVersionReq};
+pub use version::{Package, PackageVersion, PackageVersionAns, PackageVersionReq, VersionError};

@@ -40,6 +40,14 @@ macro_rules! package {
                 )*}
             }
 
+            /// Command identifier, the first octet.
+            #[must_use]
+            pub const fn cid(&self) -> u8 {
+                match self {$(
+                    Self::$variant(_) => <$ty as $crate::Command<'_>>::CID,
+                )*}
+            }
+
             /// Length of this command in octets, CID included.
             #[must_use]
             pub fn encoded_len(&self) -> usize {

@@ -101,9 +101,9 @@ impl Writer<'_> {
     ///
     /// # Errors
     /// [`NotFitted`] names the first command that was left out; those before it are written.
-    pub fn extend<'c, C: CommandSet<'c> + 'c>(
+    pub fn extend<'i, 'c, C: CommandSet<'c> + 'i>(
         &mut self,
-        commands: impl IntoIterator<Item = &'c C>,
+        commands: impl IntoIterator<Item = &'i C>,
     ) -> Result<(), NotFitted> {
         for (index, command) in commands.into_iter().enumerate() {
             command.encode(self).map_err(|cause| NotFitted { index, cause })?;
