@@ -146,7 +146,7 @@ where
         self.sessions.iter().flatten().any(|session| fed(session) && !session.decoder.is_complete())
     }
 
-    /// When something is due next.
+    /// When answers leave next.
     pub(super) fn due(&self) -> Option<GpsInstant> {
         let status = self.sessions.iter().flatten().filter_map(|session| session.status_due);
         status.chain(self.answers.due()).min()

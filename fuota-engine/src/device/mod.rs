@@ -136,7 +136,9 @@ impl<P: Platform, const GROUPS: usize, const SESSIONS: usize> DeviceSession<P, G
         if let Some((frag_index, descriptor)) = self.fragmentation.poll_complete() {
             return Output::Complete { frag_index, descriptor };
         }
-        let max_uplink = platform.max_uplink();
+        let Some(max_uplink) = platform.max_uplink() else {
+            return Output::Wait(self.multicast.session_due());
+        };
         if let Some(payload) = self.multicast.poll_answers(now, max_uplink) {
             return Output::Uplink { port: self.ports.multicast, payload };
         }
@@ -147,7 +149,8 @@ impl<P: Platform, const GROUPS: usize, const SESSIONS: usize> DeviceSession<P, G
             self.leave_groups(answer.fed_by);
             return Output::Uplink { port: self.ports.fragmentation, payload: answer.payload };
         }
-        Output::Wait([self.multicast.due(), self.fragmentation.due()].into_iter().flatten().min())
+        let due = [self.multicast.session_due(), self.multicast.answers_due(), self.fragmentation.due()];
+        Output::Wait(due.into_iter().flatten().min())
     }
 
     /// The bytes of a fragmentation session, if there is one: the data block, once it is complete.

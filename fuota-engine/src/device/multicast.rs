@@ -138,10 +138,15 @@ impl<const GROUPS: usize> Multicast<GROUPS> {
         })
     }
 
-    /// When something is due next.
-    pub(super) fn due(&self) -> Option<GpsInstant> {
+    /// When a session starts or ends next.
+    pub(super) fn session_due(&self) -> Option<GpsInstant> {
         let sessions = self.groups.iter().flatten().filter_map(|group| group.session.as_ref());
-        sessions.map(ClassCSession::due).chain(self.answers.due()).min()
+        sessions.map(ClassCSession::due).min()
+    }
+
+    /// When answers leave next.
+    pub(super) fn answers_due(&self) -> Option<GpsInstant> {
+        self.answers.due()
     }
 
     fn set_up<P: Platform>(&mut self, req: &McGroupSetupReq, platform: &mut P) -> McGroupSetupAns {

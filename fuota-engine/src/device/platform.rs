@@ -39,9 +39,10 @@ pub trait Platform {
     /// Whether the region defines this data rate.
     fn data_rate_usable(&self, data_rate: DataRate) -> bool;
 
-    /// Octets of payload that an uplink may carry now. More than [`MAX_UPLINK`] are not used.
-    fn max_uplink(&self) -> usize {
-        MAX_UPLINK
+    /// Octets of payload that an uplink may carry now; more than [`MAX_UPLINK`] are not used. `None` while nothing
+    /// can be sent: answers then wait, and the session is to be polled when that has changed.
+    fn max_uplink(&self) -> Option<usize> {
+        Some(MAX_UPLINK)
     }
 }
 

@@ -40,7 +40,7 @@ pub(crate) struct Board {
     pub(crate) largest: usize,
     /// The only descriptor refused.
     pub(crate) unwanted: Option<Descriptor>,
-    pub(crate) max_uplink: usize,
+    pub(crate) max_uplink: Option<usize>,
 }
 
 impl Board {
@@ -88,7 +88,7 @@ impl Platform for Board {
         data_rate.get() <= 6
     }
 
-    fn max_uplink(&self) -> usize {
+    fn max_uplink(&self) -> Option<usize> {
         self.max_uplink
     }
 }
@@ -117,7 +117,7 @@ pub(crate) struct Device {
 
 impl Device {
     pub(crate) fn new() -> Self {
-        let board = Board { dice: 0, max_lost: 40, largest: 200_000, unwanted: None, max_uplink: 51 };
+        let board = Board { dice: 0, max_lost: 40, largest: 200_000, unwanted: None, max_uplink: Some(51) };
         Self { session: DeviceSession::new(), board, now: START, until: None, context: None }
     }
 

@@ -84,7 +84,7 @@ fn a_short_uplink_drops_groups_from_the_highest_down() {
     let mut device = Device::in_group();
     device.hears_multicast_setup(&[mc_group_setup(1, 0, 1)]);
     device.answers();
-    device.board.max_uplink = 11;
+    device.board.max_uplink = Some(11);
     device.hears_multicast_setup(&[status(0b0011)]);
     let [a, b, c, d] = MC_ADDR.0.to_le_bytes();
     assert_eq!(device.answers(), [(200, vec![0x01, 0b0010_0001, 0, a, b, c, d])]);
@@ -93,11 +93,11 @@ fn a_short_uplink_drops_groups_from_the_highest_down() {
 #[test]
 fn answers_that_do_not_fit_are_dropped_from_the_first_of_them_on() {
     let mut device = Device::new();
-    device.board.max_uplink = 8;
+    device.board.max_uplink = Some(8);
     let version = || Downlink::from(PackageVersionReq {});
     device.hears_multicast_setup(&[version(), version(), version(), delete(0)]);
     assert_eq!(device.answers(), [(200, vec![0x00, 2, 1, 0x00, 2, 1])]);
-    device.board.max_uplink = 51;
+    device.board.max_uplink = Some(51);
     device.hears(Source::Unicast, 200, &[0; 242]);
     assert_eq!(device.answers(), [(200, [0x00, 2, 1].repeat(16))], "only so many wait");
 }

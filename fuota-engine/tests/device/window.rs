@@ -128,3 +128,17 @@ fn a_device_that_overslept_the_whole_session_does_not_open_it() {
     assert_eq!(device.after(secs(0)), []);
     assert_eq!(device.until, None);
 }
+
+#[test]
+fn a_busy_radio_holds_answers_up_but_not_the_window() {
+    let mut device = Device::in_group();
+    device.board.max_uplink = None;
+    device.hears_multicast_setup(&[class_c(300, 4).into()]);
+    assert_eq!(device.does(), []);
+    assert_eq!(device.until, Some(START + secs(300)), "the radio says itself when it is free");
+    device.now = START + secs(300);
+    assert_eq!(device.after(secs(0)), [Did::Open(place())]);
+    device.board.max_uplink = Some(51);
+    assert_eq!(device.after(secs(2)), [Did::Uplink(200, vec![0x04, 0x00, 0, 0, 0])]);
+    assert_eq!(device.until, Some(START + secs(316)));
+}

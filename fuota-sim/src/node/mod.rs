@@ -147,6 +147,7 @@ impl Node {
 
     /// Lets the session catch up with the time and do what it wants. `image` is what the data block should be.
     pub(crate) fn poll(&mut self, now: GpsInstant, image: &[u8]) -> Action {
+        self.board.busy = now < self.busy_until;
         self.session.handle_timeout(now);
         loop {
             match self.session.poll_output(now, &mut self.board) {
@@ -162,7 +163,10 @@ impl Node {
                         Some(_) => Block::Different,
                     };
                 }
-                Output::Wait(until) => return Action::Sleep(until),
+                Output::Wait(until) => {
+                    let free = self.board.busy.then_some(self.busy_until);
+                    return Action::Sleep(until.into_iter().chain(free).min());
+                }
             }
         }
     }

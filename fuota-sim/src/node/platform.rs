@@ -2,7 +2,7 @@
 
 use std::convert::Infallible;
 
-use fuota_engine::device::{Memory, Platform, Refusal};
+use fuota_engine::device::{MAX_UPLINK, Memory, Platform, Refusal};
 use fuota_engine::region::Region;
 use fuota_fec::{Entry, FragmentStore, Geometry, MemoryStore, Mode, RankOnly, Slot, words};
 use fuota_proto::keys::{McKeKey, McKey};
@@ -50,6 +50,8 @@ pub(crate) struct Board {
     dice: Dice,
     region: Region,
     keeps: Keeps,
+    /// Whether a class A exchange has the radio.
+    pub(super) busy: bool,
 }
 
 /// The device's own random numbers. Few are drawn, so the generator is made anew for each: its state would be
@@ -69,7 +71,7 @@ impl Board {
         region: Region,
         keeps: Keeps,
     ) -> Self {
-        Self { mc_ke_key, dice: Dice { seed, device, drawn: 0 }, region, keeps }
+        Self { mc_ke_key, dice: Dice { seed, device, drawn: 0 }, region, keeps, busy: false }
     }
 }
 
@@ -111,6 +113,10 @@ impl Platform for Board {
             // A region whose band is not known here.
             _ => !frequency.is_reserved(),
         }
+    }
+
+    fn max_uplink(&self) -> Option<usize> {
+        (!self.busy).then_some(MAX_UPLINK)
     }
 
     fn data_rate_usable(&self, data_rate: DataRate) -> bool {

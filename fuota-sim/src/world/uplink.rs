@@ -54,12 +54,6 @@ impl World {
         let Some(node) = self.nodes.get_mut(device as usize).filter(|node| node.fate != Fate::Silent) else {
             return Ok(());
         };
-        // One radio: a class A exchange comes first.
-        if self.now < node.busy_until {
-            let until = node.busy_until;
-            self.wake_at(device, until);
-            return Ok(());
-        }
         let held_before = node.block != Block::Partial;
         let action = node.poll(self.now, &self.scenario.image);
         if node.block == Block::Different {
