@@ -207,11 +207,16 @@ pub(crate) fn mc_key() -> McKey {
 }
 
 /// The group's key, wrapped for the device on the bench.
+pub(crate) fn wrapped_mc_key() -> EncryptedMcKey {
+    Board::root_key().mc_root_key().mc_ke_key().wrap(&mc_key())
+}
+
+/// Hands the device its group's key.
 pub(crate) fn mc_group_setup(id: u8, min_mc_fcnt: u32, max_mc_fcnt: u32) -> multicast::v1::Downlink {
     multicast::v1::McGroupSetupReq {
         mc_group_id: group(id),
         mc_addr: MC_ADDR,
-        mc_key_encrypted: Board::root_key().mc_root_key().mc_ke_key().wrap(&mc_key()),
+        mc_key_encrypted: wrapped_mc_key(),
         min_mc_fcnt,
         max_mc_fcnt,
     }

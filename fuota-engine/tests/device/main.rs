@@ -9,5 +9,6 @@
 mod fragmentation;
 mod harness;
 mod multicast;
+mod pair;
 mod whole;
 mod window;
