@@ -74,6 +74,7 @@ impl<'a, C: CommandSet<'a>> FusedIterator for Commands<'a, C> {}
 
 /// The first command of `payload`.
 #[inline]
+#[allow(dead_code, reason = "without any package nobody asks")]
 pub(crate) fn first<'a, C: CommandSet<'a>>(payload: &'a [u8]) -> Result<C, DecodeError> {
     let decoded = match payload.split_first() {
         Some((&cid, body)) => C::decode_body(cid, &mut Reader::new(body)),
