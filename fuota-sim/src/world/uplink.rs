@@ -51,27 +51,27 @@ impl World {
 
     /// Lets a device do what it wants now, and notes when it wants to do more.
     pub(super) fn look_after(&mut self, device: u32) -> Result<(), SimError> {
-        let Some(node) = self.nodes.get_mut(device as usize).filter(|node| node.fate != Fate::Silent) else {
-            return Ok(());
-        };
-        let held_before = node.block != Block::Partial;
-        let action = node.poll(self.now, &self.scenario.image);
-        if node.block == Block::Different {
-            return Err(SimError::ImageMismatch { device: Fleet::dev_eui(device) });
-        }
-        let holds_now = node.block != Block::Partial;
-        self.journal.holders += u32::from(holds_now && !held_before);
-        match action {
-            Action::Sleep(None) => {}
-            Action::Sleep(Some(until)) => self.wake_at(device, until.max(self.now)),
-            Action::Send(uplink) => {
-                self.send(device, uplink);
-                // What else there is waits for the radio.
-                let until = self.nodes.get(device as usize).map_or(self.now, |node| node.busy_until);
-                self.wake_at(device, until);
+        loop {
+            let Some(node) = self.nodes.get_mut(device as usize).filter(|node| node.fate != Fate::Silent)
+            else {
+                return Ok(());
+            };
+            let held_before = node.block;
+            let action = node.poll(self.now, &self.scenario.image);
+            if node.block == Block::Different {
+                return Err(SimError::ImageMismatch { device: Fleet::dev_eui(device) });
+            }
+            self.journal.holders += u32::from(held_before == Block::Partial && node.block != Block::Partial);
+            match action {
+                // The radio is busy from here on; there may be more to do than to send.
+                Action::Send(uplink) => self.send(device, uplink),
+                Action::Sleep(None) => return Ok(()),
+                Action::Sleep(Some(until)) => {
+                    self.wake_at(device, until);
+                    return Ok(());
+                }
             }
         }
-        Ok(())
     }
 
     /// The last bit of a device's uplink reaches the gateway.
