@@ -74,14 +74,15 @@ impl<'a> Reader<'a> {
 pub struct Writer<'b> {
     buffer: &'b mut [u8],
     len: usize,
-    closed: bool,
+    /// How many octets may still follow without being taken for part of what is written already.
+    may_follow: usize,
 }
 
 impl<'b> Writer<'b> {
     /// Starts at the first octet of `buffer`, which may be as long as the data rate's largest payload.
     #[must_use]
     pub const fn new(buffer: &'b mut [u8]) -> Self {
-        Self { buffer, len: 0, closed: false }
+        Self { buffer, len: 0, may_follow: usize::MAX }
     }
 
     /// What has been written so far.
@@ -118,7 +119,7 @@ impl<'b> Writer<'b> {
     /// Whether the last command took the rest of the message as its own, so that no other may follow.
     #[must_use]
     pub const fn is_closed(&self) -> bool {
-        self.closed
+        self.may_follow == 0
     }
 
     /// Writes octets that belong together: all of them or none.
@@ -136,9 +137,10 @@ impl<'b> Writer<'b> {
     pub(crate) fn push_array<const N: usize>(&mut self, octets: &[u8; N]) -> Result<(), EncodeError> {
         let start = self.len;
         match self.buffer.get_mut(start..).and_then(|rest| rest.first_chunk_mut()) {
-            Some(room) if !self.closed => {
+            Some(room) if N <= self.may_follow => {
                 *room = *octets;
                 self.len += N;
+                self.may_follow -= N;
                 Ok(())
             }
             _ => Err(self.refusal(N)),
@@ -148,7 +150,7 @@ impl<'b> Writer<'b> {
     /// Why `needed` octets cannot be written.
     #[cold]
     const fn refusal(&self, needed: usize) -> EncodeError {
-        if self.closed {
+        if needed > self.may_follow {
             EncodeError::AfterLast
         } else {
             EncodeError::BufferTooSmall { needed, available: self.available() }
@@ -157,33 +159,33 @@ impl<'b> Writer<'b> {
 
     /// Claims the next `len` octets for a command, to be filled by the caller.
     pub(crate) fn reserve(&mut self, len: usize) -> Result<&mut [u8], EncodeError> {
-        if self.closed || len > self.available() {
+        if len > self.may_follow.min(self.available()) {
             return Err(self.refusal(len));
         }
         let start = self.len;
         self.len += len;
+        self.may_follow -= len;
         Ok(self.buffer.get_mut(start..self.len).unwrap_or_default())
     }
 
     /// Writes the octet that ends a message, even after a command that takes the rest of it but that octet.
     #[allow(dead_code, reason = "only multi-package access has such an octet")]
     pub(crate) fn push_last(&mut self, octet: u8) -> Result<(), EncodeError> {
-        self.closed = false;
-        self.push_array(&[octet])?;
-        self.closed = true;
-        Ok(())
+        let may_follow = core::mem::replace(&mut self.may_follow, 1);
+        self.push_array(&[octet]).inspect_err(|_| self.may_follow = may_follow)
     }
 
     /// Takes back what was written after the first `len` octets.
     #[allow(dead_code, reason = "only multi-package access writes two things that belong together")]
     pub(crate) fn rewind(&mut self, len: usize) {
+        self.may_follow = self.may_follow.saturating_add(self.len.saturating_sub(len));
         self.len = self.len.min(len);
     }
 
-    /// Marks that nothing may follow what has been written.
+    /// Marks that at most `octets` may follow: more would be taken for part of what has been written.
     #[allow(dead_code, reason = "only some packages have such commands")]
-    pub(crate) const fn close(&mut self) {
-        self.closed = true;
+    pub(crate) fn let_follow(&mut self, octets: usize) {
+        self.may_follow = self.may_follow.min(octets);
     }
 }
 
@@ -283,7 +285,7 @@ mod tests {
         assert_eq!(out.push(&[1, 2]), Ok(()));
         assert_eq!(out.push(&[3, 4]), Err(EncodeError::BufferTooSmall { needed: 2, available: 1 }));
         assert_eq!((out.len(), out.available(), out.written()), (2, 1, &[1, 2][..]));
-        out.close();
+        out.let_follow(0);
         assert_eq!(out.push(&[3]), Err(EncodeError::AfterLast));
         assert_eq!(out.into_written(), [1, 2]);
     }

@@ -71,9 +71,9 @@ pub enum EncodeError {
         /// Octets left in the buffer.
         available: usize,
     },
-    /// The command before takes the rest of the message as its own, so nothing may follow it: a
-    /// `DataFragment`, or an answer in a form that is told from the long one by ending the message.
-    #[error("nothing may follow the command before")]
+    /// It would be taken for part of the command before: a `DataFragment`, or an answer whose short form is told from
+    /// the long one by the octets that it lacks.
+    #[error("it would be taken for part of the command before")]
     AfterLast,
 }
 

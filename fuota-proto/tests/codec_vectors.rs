@@ -112,3 +112,36 @@ fn what_device_stacks_answer_can_be_read() {
         }
     }
 }
+
+/// Some version 1 devices answer a late session with the bit of version 2, and leave the tail out with it.
+#[test]
+fn a_missed_start_in_version_1_is_told_by_what_it_lacks() {
+    use fuota_proto::multicast::v1::{McClassCSessionAns, Uplink};
+    use fuota_proto::multicast::{McGroupStatusReq, SessionErrors};
+    use fuota_proto::{EncodeError, GroupMask, McGroupId, PackageVersionAns, Writer};
+
+    let read = |payload: &[u8]| Uplink::commands(payload).collect::<Result<Vec<_>, _>>();
+    let missed = |answer: &Uplink| match answer {
+        Uplink::McClassCSessionAns(answer) => answer.errors() == Some(SessionErrors::START_MISSED),
+        _ => false,
+    };
+    let answers = read(&[0x04, 0x20, 0x01, 0x00]).unwrap();
+    assert!(missed(&answers[0]) && answers.len() == 2);
+    // Three octets more are a tail: then the bit is the reserved one that version 1 ignores.
+    let answers = read(&[0x04, 0x20, 0x00, 0x02, 0x01]).unwrap();
+    assert!(!missed(&answers[0]) && answers.len() == 1);
+
+    // What was received can be written again, with no more behind it than would be read so.
+    let received = read(&[0x04, 0x21]).unwrap().remove(0);
+    let mut buffer = [0; 16];
+    let mut out = Writer::new(&mut buffer);
+    received.encode(&mut out).unwrap();
+    let long = PackageVersionAns { package_identifier: 2, package_version: 1 };
+    assert_eq!(long.encode(&mut out), Err(EncodeError::AfterLast));
+    McGroupStatusReq { req_group_mask: GroupMask::NONE }.encode(&mut out).unwrap();
+    assert_eq!(out.written(), [0x04, 0x21, 0x01, 0x00]);
+
+    // A sender cannot express it: version 1 says that the group is undefined.
+    let refusal = McClassCSessionAns::refusing(McGroupId::MIN, SessionErrors::START_MISSED);
+    assert_eq!(refusal.errors(), Some(SessionErrors::MC_GROUP_UNDEFINED));
+}

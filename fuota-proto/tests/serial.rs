@@ -48,7 +48,7 @@ proptest! {
 
     #[test]
     fn any_command_comes_back_from_a_record(seed in prop::collection::vec(any::<u8>(), 40..80)) {
-        record::<multicast::McGroupSetupReq>(&seed, 30)?;
+        record::<multicast::McGroupSetupReq>(&seed, 32)?;
         record::<multicast::McGroupStatusAns>(&seed, 27)?;
         record::<multicast::v1::McClassCSessionAns>(&seed, 7)?;
         record::<multicast::v2::McClassBSessionAns>(&seed, 7)?;

@@ -86,7 +86,7 @@ impl<'a> Command<'a> for DataFragment<'a> {
         let (start, data) = room.split_at_mut(Self::HEADER_LEN);
         start.copy_from_slice(&header);
         data.copy_from_slice(self.data);
-        out.close();
+        out.let_follow(0);
         Ok(())
     }
 

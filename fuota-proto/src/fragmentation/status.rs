@@ -115,7 +115,7 @@ impl Command<'_> for FragSessionStatusAns {
     fn encode(&self, out: &mut Writer<'_>) -> Result<(), EncodeError> {
         let Some(report) = self.report() else {
             out.push_array(&[Self::CID, self.status()])?;
-            out.close();
+            out.let_follow(0);
             return Ok(());
         };
         let mut octets = [Self::CID, self.status(), 0, 0, report.missing_frag];

@@ -159,7 +159,7 @@ impl<'a> Command<'a> for MultiPackBufferFrag<'a> {
         let (header, data) = room.split_at_mut(Self::HEADER_LEN);
         header.copy_from_slice(&[Self::CID, self.base_byte]);
         data.copy_from_slice(self.data);
-        out.close();
+        out.let_follow(0);
         Ok(())
     }
 

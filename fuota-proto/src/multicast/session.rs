@@ -294,9 +294,9 @@ impl<const VERSION: u8, const CID: u8> Command<'_> for SessionAns<VERSION, CID> 
                 let named = errors.bits() & SessionErrors::NAMED;
                 let bits = if named == 0 { errors.bits() } else { named };
                 out.push_array(&[CID, group | bits])?;
-                // Such an answer of a version 1 device is told from an accepting one by the end of the message.
+                // A version 1 answer with the bit of version 2 is told from an accepting one by the octets that it lacks.
                 if bits & Self::ERROR_BITS == 0 {
-                    out.close();
+                    out.let_follow(Self::TAIL_LEN - 1);
                 }
                 Ok(())
             }
