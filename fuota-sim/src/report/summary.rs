@@ -46,9 +46,9 @@ fn write_summary(out: &mut String, scenario: &Scenario, record: &RunRecord) -> s
         scenario.uplink_loss,
         scenario.seed
     )?;
-    writeln!(out, "{}", stages(record))?;
+    writeln!(out, "{}", stages(record).trim_fmt())?;
     if record.rounds.len() > 1 {
-        writeln!(out, "{}", rounds(record))?;
+        writeln!(out, "{}", rounds(record).trim_fmt())?;
     }
     writeln!(out, "Fragments {} sent", record.frames)?;
     writeln!(
