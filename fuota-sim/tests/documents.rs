@@ -1,0 +1,64 @@
+//! What the documents point to exists.
+
+#![allow(clippy::unwrap_used)]
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+fn root() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("..")
+}
+
+fn read(path: &Path) -> String {
+    fs::read_to_string(path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
+}
+
+/// What stands between backticks, in order.
+fn quoted(text: &str) -> impl Iterator<Item = &str> {
+    text.split('`').skip(1).step_by(2)
+}
+
+#[test]
+fn every_choice_in_the_notes_is_held_by_tests_that_exist() {
+    let notes = read(&root().join("SPEC-NOTES.md"));
+    let mut pins = 0;
+    for row in notes.lines().filter(|line| line.starts_with('|') && !line.starts_with("|---")) {
+        let held_by = row.trim_end_matches('|').rsplit(" | ").next().unwrap().trim();
+        if held_by == "Held by" {
+            continue;
+        }
+        let (short, places) = held_by.split_once(' ').unwrap();
+        let mut source = None;
+        for name in quoted(places) {
+            if name.contains('/') {
+                source = Some(read(&root().join(format!("fuota-{short}")).join(name)));
+            } else {
+                let source = source.as_ref().unwrap_or_else(|| panic!("no file before {name} in: {row}"));
+                assert!(source.contains(&format!("fn {name}(")), "{name} is missing; named in: {row}");
+                pins += 1;
+            }
+        }
+        assert!(source.is_some(), "held by no file: {row}");
+    }
+    assert!(pins > 20, "{pins}");
+}
+
+#[test]
+fn links_between_documents_lead_somewhere() {
+    for document in ["README.md", "ARCHITECTURE.md", "CONTRIBUTING.md", "CHANGELOG.md", "SPEC-NOTES.md"] {
+        let text = read(&root().join(document));
+        let targets = text.split("](").skip(1).filter_map(|rest| rest.split(')').next());
+        for target in targets.filter(|target| !target.starts_with("http")) {
+            assert!(root().join(target).exists(), "{document} links to {target}");
+        }
+    }
+}
+
+#[test]
+fn places_named_in_the_architecture_exist() {
+    let text = read(&root().join("ARCHITECTURE.md"));
+    let places = quoted(&text).filter(|name| name.starts_with("fuota-") && name.contains('/'));
+    for place in places.filter(|name| !name.contains('<')) {
+        assert!(root().join(place).exists(), "ARCHITECTURE.md names {place}");
+    }
+}
