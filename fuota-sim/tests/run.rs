@@ -163,6 +163,22 @@ fn flags_win_over_the_file_and_the_file_over_defaults() {
 }
 
 #[test]
+fn a_number_of_fragments_that_makes_poor_parity_is_warned_of() {
+    let folder = folder("parity");
+    let image = file(&folder, "image.bin", &vec![1; 192 * 239]);
+    let call = ["--devices", "1", "--image", &image, "--json"];
+    let output = run(&call);
+    let warning = String::from_utf8(output.stderr.clone()).unwrap();
+    assert!(warning.starts_with("warning: 192 fragments: a multiple of 64: "), "{warning}");
+    assert_eq!(report(&output)["weaknesses"].as_array().unwrap().len(), 1);
+    // What it recommends is not warned of.
+    let (_, size) = warning.split_once("--frag-size ").unwrap();
+    let better = run(&[&call[..], &["--frag-size", size.split(' ').next().unwrap()]].concat());
+    assert!(better.stderr.is_empty());
+    assert!(run(&[&call[..], &["--no-fec"]].concat()).stderr.is_empty());
+}
+
+#[test]
 fn every_mistake_gets_one_clear_line_and_exit_code_1() {
     let folder = folder("mistakes");
     let empty = file(&folder, "empty.bin", b"");
@@ -173,11 +189,12 @@ fn every_mistake_gets_one_clear_line_and_exit_code_1() {
         (&["--image", &empty], "empty"),
         (&["--image", &big], "the largest image that fits has"),
         (&["--frag-size", "3"], "a fragment size of 5 would fit"),
-        (&["--frag-size", "0"], "carries 1 to 239"),
-        (&["--frag-size", "240"], "carries 1 to 239"),
-        (&["--dr", "0", "--frag-size", "49"], "carries 1 to 48"),
-        (&["--dr", "7"], "EU868 defines data rates 0 to 6"),
-        (&["--uplink-dr", "200"], "EU868 defines data rates 0 to 6"),
+        (&["--frag-size", "0"], "outside 1 to 239"),
+        (&["--frag-size", "240"], "outside 1 to 239"),
+        (&["--dr", "0", "--frag-size", "49"], "outside 1 to 48"),
+        (&["--dr", "7"], "EU868 does not define data rate 7"),
+        (&["--uplink-dr", "12"], "EU868 does not define data rate 12"),
+        (&["--dr", "200"], "a number from 0 to 15"),
         (&["--devices", "0"], "1..=1000000"),
         (&["--loss", "1.5"], "a number from 0 to 1"),
         (&["--loss", "-0.1"], "a number from 0 to 1"),

@@ -21,7 +21,7 @@ pub const MAX_FRAGMENTS: u32 = 16_383;
 /// Longest class C session: 2^15 s (TS005-1.0.0 §3.5).
 pub const LONGEST_CLASS_C_SESSION: Duration = Duration::from_secs(1 << 15);
 /// Octets of a DataFragment before its data: CID, and Index&N (TS004-1.0.0 §3.6).
-const DATA_FRAGMENT_OVERHEAD: u8 = 3;
+pub const DATA_FRAGMENT_OVERHEAD: u8 = 3;
 /// Octets of McGroupSetupReq, the longest set-up request (TS005-1.0.0 §3.3).
 const MC_GROUP_SETUP_LEN: usize = 30;
 /// Octets of FragSessionSetupReq (TS004-1.0.0 §3.3).

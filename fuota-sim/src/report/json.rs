@@ -12,7 +12,7 @@ use serde::Serialize;
 use serde_json::Value;
 use sha2::{Digest, Sha256};
 
-use super::{failed, failures, seconds, warning_name, warning_text};
+use super::{failed, failures, seconds, warning_name, warning_text, weaknesses};
 use crate::record::{RoundRecord, RunRecord};
 use crate::scenario::Scenario;
 
@@ -40,6 +40,8 @@ pub struct Report {
     frag_size: u8,
     padding: u8,
     parity: u16,
+    /// What makes parity weaker than it could be with this many fragments.
+    weaknesses: Vec<String>,
     /// Fragments sent, repeats included.
     frames: u32,
     /// Gateway airtime of fragments, polls and repair.
@@ -149,6 +151,9 @@ impl Report {
             frag_size: record.frag_size,
             padding: record.padding,
             parity: record.parity,
+            weaknesses: weaknesses(record.nb_frag, record.parity)
+                .map(|weakness| weakness.to_string())
+                .collect(),
             frames: record.frames,
             airtime_s: seconds(record.airtime),
             setup_airtime_s: seconds(record.setup_airtime),

@@ -10,6 +10,8 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use fuota_engine::campaign::event::{DeviceStatus, FailureReason, StageKind};
+use fuota_fec::ParityRule;
+use fuota_fec::structure::{self, Weakness};
 
 pub use self::devices::write_devices;
 pub use self::json::{Report, SCHEMA_VERSION};
@@ -36,6 +38,11 @@ pub fn humanise(time: Duration) -> String {
         [(total / 86_400, "d"), (total / 3600 % 24, "h"), (total / 60 % 60, "min"), (total % 60, "s")];
     let shown = parts.into_iter().filter(|&(count, _)| count > 0);
     shown.map(|(count, unit)| format!("{count} {unit}")).collect::<Vec<_>>().join(" ")
+}
+
+/// What is bad about this number of fragments, for the parity that was asked for.
+pub fn weaknesses(nb_frag: u16, parity: u16) -> impl Iterator<Item = Weakness> {
+    structure::weaknesses(ParityRule::V1, nb_frag).filter(move |_| parity > 0)
 }
 
 /// The devices that failed, in the plan's order, with the stage and the reason.

@@ -153,6 +153,12 @@ impl World {
         Ok(world)
     }
 
+    /// The campaign's plan.
+    #[must_use]
+    pub const fn plan(&self) -> &Plan {
+        self.campaign.plan()
+    }
+
     /// Lets the campaign happen. `stop`, once set, orders it to stop.
     ///
     /// # Errors

@@ -7,6 +7,7 @@ use clap::Args;
 use clap::builder::RangedU64ValueParser;
 use fuota_engine::percent::Percent;
 use fuota_engine::region::Region;
+use fuota_proto::DataRate;
 
 /// Most devices in one fleet.
 pub(crate) const DEVICES_MAX: u32 = 1_000_000;
@@ -54,8 +55,8 @@ pub(crate) struct RunArgs {
     pub(crate) region: Region,
 
     /// Data rate of the multicast session
-    #[arg(long, value_name = "DR", default_value_t = 5)]
-    pub(crate) dr: u8,
+    #[arg(long, value_name = "DR", default_value = "5", value_parser = data_rate)]
+    pub(crate) dr: DataRate,
 
     /// Octets of data per fragment [default: as many as the data rate carries]
     #[arg(long, value_name = "N")]
@@ -78,8 +79,8 @@ pub(crate) struct RunArgs {
     pub(crate) uplink_period: Duration,
 
     /// Data rate of uplinks and of their answers in RX1
-    #[arg(long, value_name = "DR", default_value_t = 5)]
-    pub(crate) uplink_dr: u8,
+    #[arg(long, value_name = "DR", default_value = "5", value_parser = data_rate)]
+    pub(crate) uplink_dr: DataRate,
 
     /// Devices that are never heard
     #[arg(long, value_name = "N", default_value_t = 0, help_heading = "Faults")]
@@ -143,6 +144,13 @@ fn duration(text: &str) -> Result<Duration, String> {
         return Err("a duration from 1 s to 10 years is expected".into());
     }
     Ok(duration)
+}
+
+fn data_rate(text: &str) -> Result<DataRate, &'static str> {
+    text.parse()
+        .ok()
+        .and_then(|index| DataRate::new(index).ok())
+        .ok_or("a data rate is a number from 0 to 15")
 }
 
 fn region(text: &str) -> Result<Region, &'static str> {

@@ -34,30 +34,6 @@ pub(super) enum RunError {
         /// What is wrong.
         source: ConfigError,
     },
-    /// The region has no such data rate.
-    #[error("{flag} {got}: {region} defines data rates 0 to {most}")]
-    DataRate {
-        /// The flag that named it.
-        flag: &'static str,
-        /// What it named.
-        got: u8,
-        /// The region.
-        region: &'static str,
-        /// Its fastest data rate.
-        most: u8,
-    },
-    /// The fragment does not fit the data rate.
-    #[error("a fragment of {got} octets: {region} DR{dr} carries 1 to {most}")]
-    FragSize {
-        /// What was asked for.
-        got: u8,
-        /// The region.
-        region: &'static str,
-        /// The data rate.
-        dr: u8,
-        /// The longest that fits.
-        most: u8,
-    },
     /// More devices shall go wrong than there are.
     #[error("{faulty} devices shall go wrong, but the fleet has only {devices}")]
     Faults {

@@ -5,23 +5,19 @@ use std::path::Path;
 
 use fuota_engine::campaign::spec::Redundancy;
 use fuota_engine::config::{Config, IgnoredKey};
-use fuota_engine::region::{DataRateParameters, Region};
-use fuota_proto::DataRate;
 
 use super::args::RunArgs;
 use super::builtin;
 use super::error::RunError;
 use crate::scenario::{Faults, Scenario};
 
-/// Octets of a DataFragment before its data: command identifier and IndexAndN (TS004-1.0.0 §3.6).
-const FRAGMENT_HEADER: u8 = 3;
-
 /// Reads the files that the flags name and puts everything together, flags over file over defaults.
 ///
 /// Also returns the keys of the configuration file that change nothing.
 ///
 /// # Errors
-/// A file that cannot be read or is wrong, and values that contradict the region or each other.
+/// A file that cannot be read or is wrong, and more faulty devices than there are. What the campaign's plan checks
+/// is not checked here.
 pub(super) fn scenario(args: &RunArgs) -> Result<(Scenario, Vec<IgnoredKey>), RunError> {
     let (mut config, ignored) = match &args.config {
         None => (Config::default(), Vec::new()),
@@ -39,9 +35,6 @@ pub(super) fn scenario(args: &RunArgs) -> Result<(Scenario, Vec<IgnoredKey>), Ru
     if args.frag_size.is_some() {
         config.fsize = args.frag_size;
     }
-    let (session_data_rate, session) = data_rate(args.region, "--dr", args.dr)?;
-    let (uplink_data_rate, _) = data_rate(args.region, "--uplink-dr", args.uplink_dr)?;
-    frag_size_fits(args, config.fsize, session)?;
     let faults =
         Faults { silent: args.silent_devices, dying: args.dying_devices, wrong_key: args.wrong_key_devices };
     let faulty = [faults.silent, faults.dying, faults.wrong_key].into_iter().map(u64::from).sum();
@@ -55,8 +48,8 @@ pub(super) fn scenario(args: &RunArgs) -> Result<(Scenario, Vec<IgnoredKey>), Ru
         uplink_loss: args.uplink_loss,
         redundancy: if args.no_fec { Redundancy::Rounds } else { Redundancy::Fec(args.redundancy) },
         region: args.region,
-        data_rate: session_data_rate,
-        uplink_data_rate,
+        data_rate: args.dr,
+        uplink_data_rate: args.uplink_dr,
         uplink_period: args.uplink_period,
         max_duration: args.max_duration,
         config,
@@ -73,27 +66,4 @@ fn config_file(path: &Path) -> Result<(Config, Vec<IgnoredKey>), RunError> {
 
 fn read(path: &Path) -> Result<Vec<u8>, RunError> {
     fs::read(path).map_err(|source| RunError::Read { path: path.into(), source })
-}
-
-fn data_rate(region: Region, flag: &'static str, dr: u8) -> Result<(DataRate, DataRateParameters), RunError> {
-    let defined = |dr| {
-        let data_rate = DataRate::new(dr).ok()?;
-        region.data_rate(data_rate).map(|parameters| (data_rate, parameters))
-    };
-    defined(dr).ok_or_else(|| RunError::DataRate {
-        flag,
-        got: dr,
-        region: region.name(),
-        most: (0..=15).rev().find(|&dr| defined(dr).is_some()).unwrap_or(0),
-    })
-}
-
-fn frag_size_fits(args: &RunArgs, fsize: Option<u8>, dr: DataRateParameters) -> Result<(), RunError> {
-    let most = dr.max_payload.saturating_sub(FRAGMENT_HEADER);
-    match fsize {
-        Some(got) if got == 0 || got > most => {
-            Err(RunError::FragSize { got, region: args.region.name(), dr: args.dr, most })
-        }
-        _ => Ok(()),
-    }
 }
