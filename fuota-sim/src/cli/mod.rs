@@ -1,5 +1,6 @@
 //! The command line: one module per verb, exit codes shared by all.
 
+mod codec;
 mod console;
 mod fec;
 mod run;
@@ -25,6 +26,9 @@ enum Verb {
     /// The erasure code: encode and decode files, look at parity rows, compare codes
     #[command(subcommand)]
     Fec(fec::Verb),
+    /// Payloads and keys in the open: octets to commands and back, what derives from what
+    #[command(subcommand)]
+    Codec(codec::Verb),
 }
 
 /// What a verb comes back with: its exit code, or what was wrong with the input or the call.
@@ -44,6 +48,7 @@ pub fn main() -> ExitCode {
         Ok(cli) => match cli.verb {
             Verb::Run(args) => run::run(&args),
             Verb::Fec(verb) => fec::run(verb),
+            Verb::Codec(verb) => codec::run(&verb),
         },
         Err(refusal) => refused(&refusal),
     };
