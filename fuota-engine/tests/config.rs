@@ -2,8 +2,11 @@
 
 use std::time::Duration;
 
-use fuota_engine::config::{Config, ConfigError, StageEnd, StatusRounds, StatusThreshold};
+use fuota_engine::config::{
+    Config, ConfigError, Domain, PARAMETERS, StageEnd, StatusRounds, StatusThreshold,
+};
 use fuota_engine::percent::Percent;
+use proptest::prelude::*;
 
 fn refused(text: &str) -> String {
     Config::from_toml(text).expect_err(text).to_string()
@@ -151,5 +154,56 @@ fn what_is_not_toml_is_refused_on_one_line() {
     for file in ["fsize", "= 3", "[global", "fsize = \"", "\u{0}", "a = 1\nb = [[[[[[["] {
         let message = refused(file);
         assert!(message.starts_with("line ") && !message.contains('\n'), "{message:?}");
+    }
+}
+
+/// A line that could stand in a file: a known key or a word, and a value of any kind.
+fn line() -> impl Strategy<Value = String> {
+    let key = prop_oneof![
+        4 => (0..PARAMETERS.len()).prop_map(|i| PARAMETERS[i].name.to_owned()),
+        1 => "[a-z_.]{1,12}",
+        1 => Just("[global]".to_owned()),
+    ];
+    let value = prop_oneof![
+        any::<i64>().prop_map(|n| n.to_string()),
+        (0..300u32).prop_map(|n| n.to_string()),
+        any::<f64>().prop_map(|x| x.to_string()),
+        "['\"\\[{]?[ -~]{0,8}['\"\\]}]?",
+    ];
+    (key, value).prop_map(|(key, value)| if key.starts_with('[') { key } else { format!("{key} = {value}") })
+}
+
+/// A value that the domain accepts, chosen by `n`.
+fn inside(domain: Domain, n: u32) -> String {
+    match domain {
+        Domain::Whole { least, most } | Domain::Millis { least, most } => n.clamp(least, most).to_string(),
+        Domain::Seconds { least, most } => format!("{}.{:06}", n.clamp(least, most - 1), n % 1_000_000),
+        Domain::Share => format!("{}.{}", n % 100, n % 1000),
+        Domain::CountOrShare { most } if n.is_multiple_of(2) => n.min(most).to_string(),
+        Domain::CountOrShare { .. } => format!("'{}.5%'", n % 100),
+        Domain::Flag => (n % 2).to_string(),
+        Domain::Choice(names) => format!("'{}'", names[n as usize % names.len()]),
+        _ => "'text'".into(),
+    }
+}
+
+proptest! {
+    #[test]
+    fn any_file_is_read_or_refused_on_one_line(lines in prop::collection::vec(line(), 0..6), noise in ".{0,9}") {
+        for file in [lines.join("\n"), lines.join("\n") + &noise] {
+            if let Err(error) = Config::from_toml(&file) {
+                let message = error.to_string();
+                prop_assert!(message.starts_with("line ") && !message.contains(['\n', '\r']), "{message:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn what_is_shown_is_what_a_file_would_say(values in prop::collection::btree_map(0..PARAMETERS.len(), any::<u32>(), 0..20)) {
+        let lines = values.into_iter().map(|(key, n)| format!("{} = {}\n", PARAMETERS[key].name, inside(PARAMETERS[key].domain, n)));
+        let config = Config::from_toml(&lines.collect::<String>()).map(|(config, _)| config).unwrap();
+        let shown = PARAMETERS.iter().filter_map(|key| Some(format!("{} = {}\n", key.name, key.show(&config)?)));
+        let again = Config::from_toml(&shown.collect::<String>());
+        prop_assert_eq!(again.map(|(config, _)| config), Ok(config));
     }
 }
