@@ -60,6 +60,14 @@ pub enum FecError {
         /// Words given.
         got: usize,
     },
+    /// Rows that were drawn for another number of fragments.
+    #[error("rows over {got} fragments, the data block has {expected}")]
+    RowsOfOther {
+        /// NbFrag of the data block.
+        expected: u16,
+        /// NbFrag of the rows.
+        got: u16,
+    },
     /// The memory lent to a decoder is too short: see [`words`](crate::words).
     #[error("{got} words of memory, {expected} needed")]
     NotEnoughMemory {

@@ -37,6 +37,8 @@ extern crate alloc;
 #[cfg(any(feature = "std", test))]
 extern crate std;
 
+#[cfg(feature = "alloc")]
+pub mod batch;
 mod bits;
 mod decoder;
 mod encoder;

@@ -20,6 +20,12 @@ impl Prbs23 {
         Self(1 + 1001 * k as u32)
     }
 
+    /// The state, which is also the output of the last step.
+    #[must_use]
+    pub const fn state(self) -> u32 {
+        self.0
+    }
+
     /// One step; the new state is also the output.
     pub const fn step(&mut self) -> u32 {
         let feedback = (self.0 ^ (self.0 >> 5)) & 1;

@@ -84,7 +84,7 @@ impl<const READ: usize, const WRITE: usize, const ERASE: usize> ReadNorFlash
     const READ_SIZE: usize = READ;
 
     fn read(&mut self, offset: u32, bytes: &mut [u8]) -> Result<(), PowerLost> {
-        assert!(offset as usize % READ == 0 && bytes.len() % READ == 0, "unaligned read");
+        assert!((offset as usize).is_multiple_of(READ) && bytes.len().is_multiple_of(READ), "unaligned read");
         self.reads += 1;
         bytes.copy_from_slice(&self.octets[offset as usize..][..bytes.len()]);
         Ok(())
@@ -100,7 +100,10 @@ impl<const READ: usize, const WRITE: usize, const ERASE: usize> NorFlash for Sim
     const ERASE_SIZE: usize = ERASE;
 
     fn erase(&mut self, from: u32, to: u32) -> Result<(), PowerLost> {
-        assert!(from as usize % ERASE == 0 && to as usize % ERASE == 0, "unaligned erase");
+        assert!(
+            (from as usize).is_multiple_of(ERASE) && (to as usize).is_multiple_of(ERASE),
+            "unaligned erase"
+        );
         for start in (from as usize..to as usize).step_by(ERASE) {
             let holds = self.touch();
             let mut torn = self.torn();
@@ -115,7 +118,10 @@ impl<const READ: usize, const WRITE: usize, const ERASE: usize> NorFlash for Sim
     }
 
     fn write(&mut self, offset: u32, bytes: &[u8]) -> Result<(), PowerLost> {
-        assert!(offset as usize % WRITE == 0 && bytes.len() % WRITE == 0, "unaligned write");
+        assert!(
+            (offset as usize).is_multiple_of(WRITE) && bytes.len().is_multiple_of(WRITE),
+            "unaligned write"
+        );
         for (start, unit) in (offset as usize..).step_by(WRITE).zip(bytes.chunks(WRITE)) {
             let erased = self.octets[start..start + WRITE].iter().all(|octet| *octet == 0xff);
             assert!(erased, "the unit at {start} is written twice");

@@ -58,7 +58,7 @@ impl<'a> Buffers<'a> {
     }
 
     /// Room for an entry, and the accumulator that it will announce.
-    pub(super) fn to_write(&mut self, entry_size: u32, acc: u16) -> (&mut [u8], &[u8]) {
+    pub(super) fn announcing(&mut self, entry_size: u32, acc: u16) -> (&mut [u8], &[u8]) {
         let start = usize::from(acc) * self.slot_size;
         let bytes = self.accumulators.get(start..start + self.slot_size).unwrap_or_default();
         (self.read.get_mut(..entry_size as usize).unwrap_or_default(), bytes)

@@ -269,7 +269,7 @@ impl<F: NorFlash, const K: usize> FragmentStore for FlashStore<'_, F, K> {
         if self.position >= self.layout.entries {
             return Err(FlashError::JournalFull { entries: self.layout.entries });
         }
-        let (announcement, bytes) = self.buffers.to_write(self.layout.entry_size, acc);
+        let (announcement, bytes) = self.buffers.announcing(self.layout.entry_size, acc);
         let fragment = bytes.get(..self.session.geometry.frag_size().into()).unwrap_or(bytes);
         let record = Record { entry, crc: crc32(fragment), in_spare: burned };
         // Whatever comes of the two writes, neither place may be written again.

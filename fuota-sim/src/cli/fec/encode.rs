@@ -5,7 +5,8 @@ use std::io::{BufWriter, Write};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-use fuota_fec::{Encoder, FragmentNumber, Geometry, MAX_FRAGMENT_NUMBER};
+use fuota_fec::batch::encode_on_all_cores;
+use fuota_fec::{Geometry, MAX_FRAGMENT_NUMBER, max_parity};
 use serde::{Deserialize, Serialize};
 
 use super::{Outcome, Rule};
@@ -41,22 +42,24 @@ pub(super) struct Line {
 pub(super) fn run(args: &Args) -> Outcome {
     let image = fs::read(&args.input).map_err(|error| at(&args.input, &error))?;
     let geometry = Geometry::new(image.len(), args.frag_size)?;
-    let last = u32::from(geometry.nb_frag()) + u32::from(args.parity);
-    let last = u16::try_from(last).ok().filter(|n| *n <= MAX_FRAGMENT_NUMBER);
-    let last = last.ok_or_else(|| {
+    if args.parity > max_parity(geometry.nb_frag()) {
         let (nb_frag, parity) = (geometry.nb_frag(), args.parity);
-        format!("{nb_frag} fragments and {parity} of parity: fragment numbers end at {MAX_FRAGMENT_NUMBER}")
-    })?;
-    let encoder = Encoder::new(geometry, args.rule.into(), &image)?;
+        return Err(format!(
+            "{nb_frag} fragments and {parity} of parity: fragment numbers end at {MAX_FRAGMENT_NUMBER}"
+        )
+        .into());
+    }
+    let parity = encode_on_all_cores(geometry, args.rule.into(), &image, args.parity)?;
+    let mut fragments = image;
+    fragments.resize(geometry.padded_len(), 0);
+    fragments.extend(parity);
     let output = File::create(&args.output).map_err(|error| at(&args.output, &error))?;
     let mut output = BufWriter::new(output);
-    let mut fragment = vec![0; args.frag_size.into()];
-    for n in 1..=last {
-        encoder.fragment(FragmentNumber::try_from(n)?, &mut fragment)?;
+    for (n, fragment) in (1..).zip(fragments.chunks_exact(args.frag_size.into())) {
         if args.binary {
-            output.write_all(&fragment)?;
+            output.write_all(fragment)?;
         } else {
-            serde_json::to_writer(&mut output, &Line { n, data: hex::encode(&fragment) })?;
+            serde_json::to_writer(&mut output, &Line { n, data: hex::encode(fragment) })?;
             output.write_all(b"\n")?;
         }
     }
