@@ -82,7 +82,7 @@ fn fec_on_never_repeats_and_fails_below_the_threshold() {
 #[test]
 fn fec_off_repeats_rounds_and_confirms_silence_by_unicast() {
     let mut spec = spec(2);
-    spec.redundancy = Redundancy::Rounds;
+    spec.groups[0].redundancy = Redundancy::Rounds;
     // Device 2 misses fragments until the second round has passed.
     let mut stage = Stage::new(spec).device(2, |heard, times, now| match heard {
         Heard::FragSessionStatusReq { .. } => answer_missing(heard, now, if times == 1 { 4 } else { 0 }),
@@ -114,7 +114,7 @@ fn fec_off_repeats_rounds_and_confirms_silence_by_unicast() {
         [
             "McGroupSetup",
             "FragSessionSetup",
-            "McClassCSession",
+            "McClassSession",
             "DataFragment",
             "FragSessionStatus",
             "FurtherRounds"
@@ -125,7 +125,7 @@ fn fec_off_repeats_rounds_and_confirms_silence_by_unicast() {
 #[test]
 fn fec_off_ends_when_the_rounds_are_used_up() {
     let mut spec = spec(1);
-    spec.redundancy = Redundancy::Rounds;
+    spec.groups[0].redundancy = Redundancy::Rounds;
     spec.config.datafrag_loops_max = 2;
     let mut stage = Stage::new(spec).device(1, |heard, _, now| answer_missing(heard, now, 1));
     let outcome = stage.run();

@@ -92,7 +92,7 @@ fn too_few_devices_end_the_campaign_in_any_set_up_stage() {
     for (refused, kind) in [
         ("McGroupSetupReq", StageKind::McGroupSetup),
         ("FragSessionSetupReq", StageKind::FragSessionSetup),
-        ("McClassCSessionReq", StageKind::McClassCSession),
+        ("McClassCSessionReq", StageKind::McClassSession),
     ] {
         let mut stage = Stage::new(spec(2)).device(1, move |heard, _, now| {
             if format!("{heard:?}").starts_with(refused) { None } else { good(heard, now) }
@@ -150,7 +150,7 @@ fn a_clock_that_disagrees_is_asked_again_and_then_given_up() {
     };
     let mut stage = Stage::new(spec(1)).device(1, hour_off);
     assert_eq!(stage.run().status, CampaignStatus::Failed);
-    assert_eq!(failed(&stage, 1), Some((StageKind::McClassCSession, FailureReason::ClockMismatch)));
+    assert_eq!(failed(&stage, 1), Some((StageKind::McClassSession, FailureReason::ClockMismatch)));
     assert_eq!(stage.log.iter().filter(|line| *line == "S->D1 McClassCSessionReq").count(), 6);
     assert!(stage.warnings().iter().any(|warning| matches!(warning, Warning::ClockOff { .. })));
 }
@@ -173,7 +173,7 @@ fn every_device_is_told_the_same_start_and_a_session_that_lasts_to_the_end() {
     assert_eq!(told.len(), 3);
     assert!(told.iter().all(|session| *session == told[0]));
     let scheduled = stage.events.iter().find_map(|event| match event {
-        Event::SessionScheduled { start, duration } => Some((*start, *duration)),
+        Event::SessionScheduled { start, duration, .. } => Some((*start, *duration)),
         _ => None,
     });
     let (start, duration) = scheduled.unwrap();

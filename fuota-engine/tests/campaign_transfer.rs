@@ -21,11 +21,18 @@ fn fragments(stage: &Stage) -> Vec<u16> {
     stage.multicasts.iter().filter_map(|(_, tx)| number(&tx.payload)).collect()
 }
 
+/// Time on air of a fragment, and least time between the starts of two.
+#[allow(clippy::unwrap_used)] // binary campaigns have a block
+fn timing(stage: &Stage) -> (Duration, Duration) {
+    let block = stage.campaign.plan().groups()[0].block().unwrap();
+    (block.airtime, block.gap)
+}
+
 #[test]
 fn fragments_keep_the_duty_cycle_to_the_microsecond() {
     let mut stage = Stage::new(spec(1));
     stage.run();
-    let (airtime, gap) = stage.campaign.plan().fragment_timing();
+    let (airtime, gap) = timing(&stage);
     assert_eq!(gap, airtime * 10);
     let starts: Vec<_> = stage.multicasts.iter().map(|(at, _)| *at).collect();
     assert_eq!(starts.len(), 11);
@@ -93,7 +100,7 @@ fn with_reports_disabled_only_the_gap_counts() {
     spec.config.summary_reports_disabled = true;
     let mut stage = Stage::new(spec).multicast_fate(|_, _| Some(Report::Dropped));
     assert_eq!(stage.run().status, CampaignStatus::Succeeded);
-    let (_, gap) = stage.campaign.plan().fragment_timing();
+    let (_, gap) = timing(&stage);
     let starts: Vec<_> = stage.multicasts.iter().map(|(at, _)| *at).collect();
     assert!(starts.windows(2).all(|pair| pair[1].since(pair[0]) == gap));
 }
@@ -129,7 +136,7 @@ fn a_poll_ends_as_soon_as_everybody_has_answered() {
 fn the_memory_bit_fails_a_device_with_fec_and_not_without() {
     for (redundancy, complete) in [(Redundancy::Fec(Percent::whole(10)), 1), (Redundancy::Rounds, 2)] {
         let mut spec = spec(2);
-        spec.redundancy = redundancy;
+        spec.groups[0].redundancy = redundancy;
         spec.config.success_threshold = Percent::whole(if complete == 1 { 50 } else { 100 });
         let mut stage = Stage::new(spec).device(2, |heard, times, now| match heard {
             Heard::FragSessionStatusReq { .. } if times == 1 => status_ans(2, true),
@@ -147,7 +154,7 @@ fn the_memory_bit_fails_a_device_with_fec_and_not_without() {
 #[test]
 fn without_fec_a_device_that_stops_answering_stays_for_the_next_round() {
     let mut spec = spec(2);
-    spec.redundancy = Redundancy::Rounds;
+    spec.groups[0].redundancy = Redundancy::Rounds;
     // All six requests after the first round are lost on device 2; it answers after the second round.
     let mut stage = Stage::new(spec).device(2, |heard, times, now| match heard {
         Heard::FragSessionStatusReq { .. } if times <= 6 => None,
@@ -184,7 +191,7 @@ fn a_device_that_reports_late_within_complete_delay_counts() {
 #[test]
 fn further_rounds_stop_when_the_session_has_no_room_for_another() {
     let mut spec = spec(1);
-    spec.redundancy = Redundancy::Rounds;
+    spec.groups[0].redundancy = Redundancy::Rounds;
     spec.config.datafrag_loops_max = u16::MAX;
     let mut stage = Stage::new(spec).device(1, |heard, _, now| answer_missing(heard, now, 1));
     let outcome = stage.run();

@@ -20,13 +20,18 @@ fn image(len: usize) -> CampaignSpec {
     spec
 }
 
+#[allow(clippy::unwrap_used)] // a plan that is refused fails the test
+fn frag_size(spec: &CampaignSpec) -> u8 {
+    Plan::new(spec.clone()).unwrap().groups()[0].block().unwrap().geometry.frag_size()
+}
+
 #[test]
 fn fragments_fill_the_frames_of_the_data_rate() {
     for (dr, frag_size, nb_frag, padding) in [(5, 239, 215, 185), (3, 112, 458, 96), (2, 48, 1067, 16)] {
         let mut spec = image(51_200);
-        spec.group.data_rate = DataRate::new(dr).unwrap();
+        spec.groups[0].parameters.data_rate = DataRate::new(dr).unwrap();
         let plan = Plan::new(spec).unwrap();
-        let geometry = plan.geometry();
+        let geometry = plan.groups()[0].block().unwrap().geometry;
         assert_eq!(
             (geometry.frag_size(), geometry.nb_frag(), geometry.padding()),
             (frag_size, nb_frag, padding)
@@ -38,9 +43,9 @@ fn fragments_fill_the_frames_of_the_data_rate() {
 fn fragment_size_follows_the_configuration() {
     let mut spec = image(1000);
     spec.config.fsize_optimization = 4;
-    assert_eq!(Plan::new(spec.clone()).unwrap().geometry().frag_size(), 236);
+    assert_eq!(frag_size(&spec), 236);
     spec.config.fsize = Some(50);
-    assert_eq!(Plan::new(spec.clone()).unwrap().geometry().frag_size(), 48);
+    assert_eq!(frag_size(&spec), 48);
     spec.config.fsize = Some(240);
     assert_eq!(Plan::new(spec.clone()).unwrap_err(), PlanError::FragSize { frag_size: 240, max: 239 });
     spec.config.fsize = Some(0);
@@ -53,9 +58,9 @@ fn fragment_size_follows_the_configuration() {
 fn parity_is_the_share_rounded_up_and_capped() {
     let parity = |percent: &str, cap: Option<u16>| {
         let mut spec = image(51_200);
-        spec.redundancy = Redundancy::Fec(percent.parse().unwrap());
+        spec.groups[0].redundancy = Redundancy::Fec(percent.parse().unwrap());
         spec.config.frag_redundancy_max = cap;
-        Plan::new(spec).unwrap().parity()
+        Plan::new(spec).unwrap().groups()[0].block().unwrap().parity
     };
     assert_eq!(parity("0", None), 0);
     assert_eq!(parity("30", None), 65); // 64.5
@@ -68,7 +73,7 @@ fn parity_is_the_share_rounded_up_and_capped() {
 fn more_fragments_than_numbers_name_the_size_that_fits() {
     let mut spec = image(300_000);
     spec.config.fsize = Some(10);
-    spec.redundancy = Redundancy::Fec(Percent::whole(30));
+    spec.groups[0].redundancy = Redundancy::Fec(Percent::whole(30));
     let PlanError::TooManyFragments { nb_frag, parity, frag_size, remedy } =
         Plan::new(spec.clone()).unwrap_err()
     else {
@@ -76,7 +81,7 @@ fn more_fragments_than_numbers_name_the_size_that_fits() {
     };
     assert_eq!((nb_frag, parity, frag_size, remedy), (30_000, 9_000, 10, Remedy::FragSize(24)));
     spec.config.fsize = Some(24);
-    spec.group.data_rate = DataRate::new(6).unwrap(); // fast enough for one session
+    spec.groups[0].parameters.data_rate = DataRate::new(6).unwrap(); // fast enough for one session
     assert!(Plan::new(spec.clone()).is_ok());
     spec.config.fsize = Some(23);
     assert!(matches!(Plan::new(spec), Err(PlanError::TooManyFragments { .. })));
@@ -85,7 +90,7 @@ fn more_fragments_than_numbers_name_the_size_that_fits() {
 #[test]
 fn an_image_too_large_for_any_size_names_the_largest_that_fits() {
     let mut spec = image(10_000_000);
-    spec.redundancy = Redundancy::Fec(Percent::whole(30));
+    spec.groups[0].redundancy = Redundancy::Fec(Percent::whole(30));
     let PlanError::TooManyFragments { remedy: Remedy::LargestImage(octets), .. } =
         Plan::new(spec.clone()).unwrap_err()
     else {
@@ -136,13 +141,13 @@ fn nonsense_is_refused() {
     still.devices[0].uplink_period = Duration::ZERO;
     assert_eq!(Plan::new(still).unwrap_err(), PlanError::NoUplinkPeriod(DevEui(1)));
     let mut undefined = spec(1);
-    undefined.group.data_rate = DataRate::new(7).unwrap();
+    undefined.groups[0].parameters.data_rate = DataRate::new(7).unwrap();
     assert!(matches!(Plan::new(undefined), Err(PlanError::UndefinedDataRate { dr: 7, .. })));
     let mut above = spec(1);
     above.config.success_threshold = Percent::whole(101);
     assert_eq!(Plan::new(above).unwrap_err(), PlanError::Threshold(Percent::whole(101)));
     let mut none = spec(1);
-    none.redundancy = Redundancy::Rounds;
+    none.groups[0].redundancy = Redundancy::Rounds;
     none.config.datafrag_loops_max = 0;
     assert_eq!(Plan::new(none).unwrap_err(), PlanError::NoRounds);
     let mut endless = spec(1);

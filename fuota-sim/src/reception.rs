@@ -47,6 +47,7 @@ impl<'a> Reception<'a> {
 
 #[cfg(test)]
 mod tests {
+    use fuota_engine::campaign::io::SessionClass;
     use fuota_engine::ids::GroupId;
     use fuota_proto::keys::McKey;
     use fuota_proto::{DataRate, Frequency};
@@ -69,6 +70,8 @@ mod tests {
             id: GroupId(0),
             mc_group_id: McGroupId::MIN,
             mc_addr: McAddr(1),
+            key_id: 0,
+            class: SessionClass::C,
             frequency: Frequency::from_hz(869_525_000).unwrap(),
             data_rate: DataRate::from_wire(5),
         };

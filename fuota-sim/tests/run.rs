@@ -75,7 +75,7 @@ fn a_report_accounts_for_every_device_fragment_and_octet() {
     let names: Vec<_> = report["stages"].as_array().unwrap().iter().map(|stage| &stage["stage"]).collect();
     assert_eq!(
         names,
-        ["McGroupSetup", "FragSessionSetup", "McClassCSession", "DataFragment", "FragSessionStatus"]
+        ["McGroupSetup", "FragSessionSetup", "McClassSession", "DataFragment", "FragSessionStatus"]
     );
     // 387 fragments of 394.496 ms, and at least one poll.
     assert!(report["airtime_s"].as_f64().unwrap() > 387.0 * 0.394_496);

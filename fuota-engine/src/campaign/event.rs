@@ -3,25 +3,33 @@
 use core::fmt;
 use core::time::Duration;
 
-use crate::ids::DevEui;
+use crate::ids::{DevEui, GroupId, TxId};
 use crate::time::GpsInstant;
 
 /// The stages of a campaign, in order.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[non_exhaustive]
 pub enum StageKind {
+    /// Devices are asked which package versions they speak.
+    PackageVersion,
     /// Every device is told the group's address and key.
     McGroupSetup,
+    /// Every device is told when to reboot; firmware updates with a reboot time only.
+    DevRebootTime,
     /// Every device is told the shape of the data block.
     FragSessionSetup,
-    /// Every device is told when to open its class C window.
-    McClassCSession,
+    /// Every device is told when to listen, in class B or C.
+    McClassSession,
     /// The fragments go out on the group.
     DataFragment,
     /// Every device is asked what it is missing.
     FragSessionStatus,
     /// More rounds of uncoded fragments, each with its poll; only without FEC.
     FurtherRounds,
+    /// Every device is asked whether it holds a valid image; firmware updates without FEC only.
+    UpgradeImage,
+    /// Every device is asked which version it runs.
+    DevVersion,
 }
 
 impl StageKind {
@@ -29,12 +37,16 @@ impl StageKind {
     #[must_use]
     pub const fn name(self) -> &'static str {
         match self {
+            Self::PackageVersion => "PackageVersion",
             Self::McGroupSetup => "McGroupSetup",
+            Self::DevRebootTime => "DevRebootTime",
             Self::FragSessionSetup => "FragSessionSetup",
-            Self::McClassCSession => "McClassCSession",
+            Self::McClassSession => "McClassSession",
             Self::DataFragment => "DataFragment",
             Self::FragSessionStatus => "FragSessionStatus",
             Self::FurtherRounds => "FurtherRounds",
+            Self::UpgradeImage => "UpgradeImage",
+            Self::DevVersion => "DevVersion",
         }
     }
 }
@@ -112,6 +124,20 @@ pub enum FailureReason {
     ClockMismatch,
     /// It had not confirmed the session when the session began.
     MissedSessionStart,
+    /// No key is known for it.
+    NoKey,
+    /// It speaks no version of a package that the campaign speaks.
+    UnsupportedPackage,
+    /// Its data block did not have the right integrity code (TS004-2.0.0).
+    MicError,
+    /// It lost its fragmentation session.
+    SessionLost,
+    /// The image it holds is for other hardware, or it reports other hardware.
+    WrongHardware,
+    /// It runs another version than the one it was sent (which).
+    WrongVersion(u32),
+    /// It runs the version that it ran before.
+    RolledBack,
     /// It ran out of memory while decoding.
     MemoryError,
     /// It was still missing fragments when the last were sent (how many it said).
@@ -130,6 +156,13 @@ impl FailureReason {
             Self::Refused(_) => "Refused",
             Self::ClockMismatch => "ClockMismatch",
             Self::MissedSessionStart => "MissedSessionStart",
+            Self::NoKey => "NoKey",
+            Self::UnsupportedPackage => "UnsupportedPackage",
+            Self::MicError => "MicError",
+            Self::SessionLost => "SessionLost",
+            Self::WrongHardware => "WrongHardware",
+            Self::WrongVersion(_) => "WrongVersion",
+            Self::RolledBack => "RolledBack",
             Self::MemoryError => "MemoryError",
             Self::Incomplete(_) => "Incomplete",
             Self::CampaignEnded => "CampaignEnded",
@@ -141,6 +174,7 @@ impl fmt::Display for FailureReason {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Refused(status) => write!(f, "Refused (status {status:#04x})"),
+            Self::WrongVersion(version) => write!(f, "WrongVersion ({version:#010x})"),
             Self::Incomplete(missing) => write!(f, "Incomplete ({missing} missing)"),
             other => f.write_str(other.name()),
         }
@@ -153,8 +187,10 @@ impl fmt::Display for FailureReason {
 pub enum DeviceStatus {
     /// Still taking part.
     Running,
-    /// It reported the whole data block.
+    /// It reported the whole data block, or runs the target version.
     Complete,
+    /// It ran the target version before the campaign reached it.
+    AlreadyUpToDate,
     /// It no longer takes part.
     Failed {
         /// In which stage it failed.
@@ -211,9 +247,11 @@ pub struct Outcome {
     pub status: CampaignStatus,
     /// Why, when it did not succeed.
     pub cause: Option<Cause>,
-    /// Devices that confirmed the whole data block.
+    /// Devices that have what the campaign is for, those that had it before included.
     pub complete: u32,
-    /// Devices that did not.
+    /// Of these, devices that ran the target version before the campaign reached them.
+    pub already_up_to_date: u32,
+    /// Devices that do not have it.
     pub failed: u32,
 }
 
@@ -245,8 +283,12 @@ pub enum Cause {
         /// In which stage.
         stage: StageKind,
     },
-    /// The network server could not host the multicast group.
+    /// The network server could not host a multicast group.
     GroupRefused,
+    /// Devices would reboot before the transfer can be over.
+    RebootTooEarly,
+    /// The configured start of the session had passed, or was about to, when set-up was done.
+    SessionStartPassed,
     /// The operator ordered it.
     Stopped {
         /// In which stage.
@@ -263,6 +305,10 @@ impl fmt::Display for Cause {
             Self::TimedOut { stage } => write!(f, "{stage}: campaign is timed out"),
             Self::NoTimeLeft { stage } => write!(f, "{stage}: no time left for another round and its poll"),
             Self::CountersExhausted { stage } => write!(f, "{stage}: the range of frame counters is used up"),
+            Self::RebootTooEarly => f.write_str("devices would reboot before the transfer can be over"),
+            Self::SessionStartPassed => {
+                f.write_str("set-up was not done by the configured start of the session")
+            }
             Self::GroupRefused => f.write_str("the network server refused the multicast group"),
             Self::Stopped { stage } => write!(f, "{stage}: stopped by the operator"),
         }
@@ -284,13 +330,17 @@ pub enum Event {
     StageEnded(StageReport),
     /// A device failed or is known complete.
     Device(DeviceReport),
-    /// The class C session was scheduled.
+    /// The session of a group was scheduled.
     SessionScheduled {
+        /// Whose.
+        group: GroupId,
         /// Its first second.
         start: GpsInstant,
         /// How long devices will listen.
         duration: Duration,
     },
+    /// The end is decided; clean-up may follow.
+    Decided(Outcome),
     /// A round of fragments ended and every answer to its poll is in.
     RoundEnded {
         /// Counted from 1.
@@ -330,6 +380,16 @@ pub enum Warning {
         device: DevEui,
         /// By how much.
         by: Duration,
+    },
+    /// A device echoed the reboot time instead of saying how long until then, as before edition 1.0.0 of TS006.
+    LegacyReboot {
+        /// Which.
+        device: DevEui,
+    },
+    /// A transmission without a report was repeated after a restart; it may have been on air twice.
+    PossiblyRepeated {
+        /// Which.
+        id: TxId,
     },
     /// No report on a multicast frame came in time; sending goes on.
     ReportMissing,

@@ -5,69 +5,57 @@
 
 use core::time::Duration;
 
-use super::event::{CampaignStatus, Cause, FailureReason, StageKind, StageStatus};
-use super::io::{Output, Report};
-use super::member::{Member, State};
-use super::spec::Redundancy;
+use super::event::{FailureReason, Warning};
+use super::io::{Derived, Dest, Output, Report};
+use super::member::{Errand, Member};
+use super::question::{Ingredient, Package, Question, request};
+use super::spec::{DeviceClass, Kind, PackageVersion};
 use super::tx::{Cargo, tx_id};
 use super::{Campaign, Phase};
 use crate::config::StageEnd;
 use crate::time::GpsInstant;
 
-/// Wrapped keys asked for at once; bounds what waits in the outputs when they all arrive.
-const KEYS_AHEAD: u32 = 64;
+/// Derivations asked for at once; bounds what waits in the outputs when they all arrive.
+const DERIVATIONS_AHEAD: u32 = 64;
 /// Pause after the network server took nothing.
 const REST: Duration = Duration::from_secs(5);
 
-/// What devices are asked one by one.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Question {
-    /// `McGroupSetupReq`.
-    McGroupSetup,
-    /// `FragSessionSetupReq`.
-    FragSessionSetup,
-    /// `McClassCSessionReq`.
-    McClassCSession,
-    /// `FragSessionStatusReq`, to be answered by complete devices too.
-    FragSessionStatus,
-}
-
-impl Question {
-    /// The set-up stage that consists of this question.
-    const fn stage(self) -> Option<StageKind> {
-        match self {
-            Self::McGroupSetup => Some(StageKind::McGroupSetup),
-            Self::FragSessionSetup => Some(StageKind::FragSessionSetup),
-            Self::McClassCSession => Some(StageKind::McClassCSession),
-            Self::FragSessionStatus => None,
-        }
-    }
-}
-
 impl Campaign {
-    /// Opens a set-up stage.
+    /// Puts a question to every device that it concerns.
     pub(super) fn ask(&mut self, question: Question) {
-        let (now, plan) = (self.now, &self.plan);
-        let participants = self.roster.open(|index, member| {
-            // A class A device can't be reached before it has spoken.
-            match member.last_heard {
-                None => (State::AwaitFirstUplink, Some(now + plan.silence_limit(index as usize))),
-                Some(_) => (State::Queued, None),
+        let stage = question.stage().filter(|stage| self.stage() != Some(*stage));
+        if let Some(stage) = stage {
+            self.begin_stage(stage, self.roster.counts().running);
+        }
+        let (now, plan, groups) = (self.now, &self.plan, &self.groups);
+        self.roster.open(|index, member| {
+            let device = plan.device(index);
+            if !concerns(question, member) {
+                (Errand::None, None)
+            } else if is_done(question, member, device, plan, groups) {
+                (Errand::Done, None)
+            } else if member.last_heard.is_none()
+                && device.is_none_or(|device| device.class == DeviceClass::A)
+            {
+                // A class A device can't be reached before it has spoken.
+                (Errand::AwaitFirstUplink, Some(now + plan.silence_limit(index)))
+            } else {
+                (Errand::Queued, None)
             }
         });
         self.phase = Phase::Asking(question);
-        if let Some(stage) = question.stage() {
-            self.begin_stage(stage, participants);
-        }
     }
 
     /// Something was heard of a device.
     pub(super) fn heard(&mut self, index: u32) {
         let now = self.now;
-        self.roster.update(index, |member| member.last_heard = Some(now));
-        if self.roster.get(index).is_some_and(|member| member.state == State::AwaitFirstUplink) {
-            self.roster.set(index, State::Queued, None);
-        }
+        self.roster.update(index, |member| {
+            member.last_heard = Some(now);
+            if member.errand == Errand::AwaitFirstUplink {
+                member.errand = Errand::Queued;
+                member.deadline = None;
+            }
+        });
     }
 
     /// The next request to send, if one may be sent now.
@@ -75,59 +63,76 @@ impl Campaign {
         if self.now < self.next_unicast {
             return None;
         }
-        let needs_key = question == Question::McGroupSetup;
-        if needs_key && self.keys_awaited >= KEYS_AHEAD {
+        let index = self.roster.peek_ready()?;
+        let member = *self.roster.get(index)?;
+        let asked = asked_now(question, &member);
+        let derivation = asked.derivation(&self.plan, &member);
+        if derivation.is_some() && self.derivations >= DERIVATIONS_AHEAD {
             return None;
         }
-        let index = self.roster.peek_ready()?;
         self.roster.pop_ready();
         self.next_unicast = self.now + self.plan.config().ucast_msg_delay;
-        if needs_key {
-            self.keys_awaited += 1;
-            self.roster.set(index, State::AwaitKey, None);
-            let device = self.roster.get(index)?.dev_eui;
-            return Some(Output::Derive { device, group: self.plan.group().id });
+        if let Some(order) = derivation {
+            self.derivations += 1;
+            self.roster.set(index, Errand::AwaitDerived, None);
+            return Some(Output::Derive(order));
         }
-        self.send_request(index, question, None)
+        self.send_request(index, asked, Ingredient::None, None)
     }
 
-    /// A wrapped key has come.
-    pub(super) fn on_key(&mut self, index: u32, key: fuota_proto::EncryptedMcKey) {
-        if self.roster.get(index).is_none_or(|member| member.state != State::AwaitKey) {
-            self.warn(super::Warning::UnknownInput);
+    /// What a request waited for has come.
+    pub(super) fn on_derived(&mut self, index: u32, value: Derived) {
+        let waits = self.roster.get(index).is_some_and(|member| member.errand == Errand::AwaitDerived);
+        let Phase::Asking(question) = self.phase else { return };
+        if !waits {
+            self.warn(Warning::UnknownInput);
             return;
         }
-        self.keys_awaited = self.keys_awaited.saturating_sub(1);
-        if let Some(output) = self.send_request(index, Question::McGroupSetup, Some(key)) {
+        self.derivations = self.derivations.saturating_sub(1);
+        let ingredient = match (question, value) {
+            (Question::McGroupSetup, Derived::McKey(key)) => Ingredient::McKey(key),
+            (Question::FragSessionSetup, Derived::BlockMic(mic)) => Ingredient::Mic(mic),
+            _ => {
+                self.fail(index, FailureReason::NoKey);
+                return;
+            }
+        };
+        let repeated = self.repeats.remove(&index);
+        if let Some(output) = self.send_request(index, question, ingredient, repeated) {
             self.outputs.push_back(output);
         }
     }
 
-    fn send_request(
+    /// Hands a request to the network server, under the serial number `again` if it was handed over before.
+    pub(super) fn send_request(
         &mut self,
         index: u32,
         question: Question,
-        key: Option<fuota_proto::EncryptedMcKey>,
+        ingredient: Ingredient,
+        again: Option<u32>,
     ) -> Option<Output> {
-        let (port, payload) = self.encode_request(question, key)?;
-        let expires_at = match question {
-            Question::McClassCSession => self.session.map_or(self.deadline, |session| session.start),
-            Question::FragSessionStatus => self.session.map_or(self.deadline, |session| session.end),
-            Question::McGroupSetup | Question::FragSessionSetup => self.deadline,
-        };
         let member = *self.roster.get(index)?;
-        let dest = super::Dest::Unicast(member.dev_eui);
-        let (serial, transmit) = self.transmit(Cargo::Request(index), dest, port, payload, expires_at);
+        let group = self.groups.get(usize::from(member.group))?;
+        let session = group.session;
+        let (port, payload) = request(question, &self.plan, &member, group, ingredient)?;
+        let expires_at = match question {
+            Question::Session => session.map_or(self.deadline, |session| session.start),
+            Question::FragSessionStatus => session.map_or(self.deadline, |session| session.end),
+            _ if question.is_clean_up() => self.clean_up_ends_at,
+            _ => self.deadline,
+        };
+        let dest = Dest::Unicast(member.dev_eui);
+        let (serial, transmit) = self.transmit(Cargo::Request(index), dest, port, payload, expires_at, again);
         let delivery = self.plan.config().delivery_timeout.map(|limit| self.now + limit);
         let silent = self.silent_at(index, &member);
         let deadline = delivery.map_or(silent, |delivery| delivery.min(silent));
-        self.roster.set(index, State::AwaitReport(serial), Some(deadline));
+        self.roster.set(index, Errand::AwaitReport(serial), Some(deadline));
         Some(Output::Transmit(transmit))
     }
 
     /// What became of a device's request.
     pub(super) fn on_request_report(&mut self, index: u32, serial: u32, report: Report) {
-        if self.roster.get(index).is_none_or(|member| member.state != State::AwaitReport(serial)) {
+        if self.roster.get(index).is_none_or(|member| member.errand != Errand::AwaitReport(serial)) {
             // Overtaken by the answer, by a time-out or by the end of the stage.
             return;
         }
@@ -135,57 +140,63 @@ impl Campaign {
             Report::Sent { at } => {
                 self.note_sent(index);
                 let response = at + self.answer_time(index);
-                self.roster.set(index, State::AwaitAnswer, Some(response));
+                self.roster.set(index, Errand::AwaitAnswer, Some(response));
             }
             Report::Refused(_) | Report::Dropped => {
-                self.roster.set(index, State::Resting, Some(self.now + REST));
+                self.roster.set(index, Errand::Resting, Some(self.now + REST));
             }
         }
     }
 
     /// A request went on air.
-    fn note_sent(&mut self, index: u32) {
+    pub(super) fn note_sent(&mut self, index: u32) {
         self.roster.update(index, |member| {
             member.tries = member.tries.saturating_add(1);
             member.requests = member.requests.saturating_add(1);
         });
         let tries = self.roster.get(index).map_or(0, |member| member.tries);
         self.ledger.request(tries);
+        if self.phase == Phase::Asking(Question::DevRebootTime) {
+            // Whether or not an answer comes, it may be going to reboot.
+            self.roster.update(index, |member| member.holds.reboot = true);
+        }
     }
 
     /// How long a device has to answer.
     fn answer_time(&self, index: u32) -> Duration {
-        let response = self.plan.response_timeout(index as usize);
+        let response = self.plan.response_timeout(index);
         match self.phase {
             // Status answers are delayed at random within their window (TS004-1.0.0 §4).
-            Phase::Asking(Question::FragSessionStatus) => response.max(self.plan.poll_window()),
+            Phase::Asking(Question::FragSessionStatus | Question::FragSessionSetup) => {
+                response.max(self.plan.poll_window())
+            }
             _ => response,
         }
     }
 
     fn silent_at(&self, index: u32, member: &Member) -> GpsInstant {
         let began = self.ledger.stages().last().map_or(self.started, |stage| stage.started);
-        member.silent_at(began, self.plan.silence_limit(index as usize))
+        member.silent_at(began, self.plan.silence_limit(index))
     }
 
     /// A device's moment has come.
     pub(super) fn on_timer(&mut self, index: u32) {
         let Some(&member) = self.roster.get(index) else { return };
-        match member.state {
-            State::AwaitFirstUplink => self.fail(index, FailureReason::NotHeard),
-            State::Resting => self.roster.set(index, State::Queued, None),
-            State::AwaitAnswer => self.retry(index, FailureReason::NoAnswer),
-            State::AwaitReport(serial) => {
+        match member.errand {
+            Errand::AwaitFirstUplink => self.give_up(index, FailureReason::NotHeard),
+            Errand::Resting => self.roster.set(index, Errand::Queued, None),
+            Errand::AwaitAnswer => self.retry(index, FailureReason::NoAnswer),
+            Errand::AwaitReport(serial) => {
                 let silent = self.silent_at(index, &member);
                 if self.now >= silent {
-                    self.fail(index, FailureReason::NotHeard);
+                    self.give_up(index, FailureReason::NotHeard);
                 } else if self.plan.config().delivery_timeout.is_some() {
                     self.outputs.push_back(Output::Cancel(tx_id(serial, Cargo::Request(index))));
                     self.roster.update(index, |member| member.tries = member.tries.saturating_add(1));
                     self.retry(index, FailureReason::NoAnswer);
                 } else {
                     // It was heard since the timer was set.
-                    self.roster.set(index, member.state, Some(silent));
+                    self.roster.set(index, member.errand, Some(silent));
                 }
             }
             _ => {}
@@ -195,21 +206,29 @@ impl Campaign {
     /// Asks once more, or gives up on the device.
     pub(super) fn retry(&mut self, index: u32, reason: FailureReason) {
         let tries = self.roster.get(index).map_or(0, |member| member.tries);
-        let asking = matches!(self.phase, Phase::Asking(_));
-        if asking && tries <= self.plan.config().msg_retries {
-            self.roster.set(index, State::Queued, None);
-        } else if self.stays_after_silence(reason) {
-            // A further round may complete it, and the poll after that may reach it.
-            self.roster.set(index, State::Done, None);
+        if matches!(self.phase, Phase::Asking(_)) && tries <= self.plan.config().msg_retries {
+            self.roster.set(index, Errand::Queued, None);
         } else {
-            self.fail(index, reason);
+            self.give_up(index, reason);
         }
     }
 
-    fn stays_after_silence(&self, reason: FailureReason) -> bool {
-        reason == FailureReason::NoAnswer
-            && self.plan.spec.redundancy == Redundancy::Rounds
-            && matches!(self.phase, Phase::Asking(Question::FragSessionStatus))
+    /// Nothing more is to be had from the device in this exchange.
+    fn give_up(&mut self, index: u32, reason: FailureReason) {
+        let question = match self.phase {
+            Phase::Asking(question) | Phase::Late { question, .. } => Some(question),
+            _ => None,
+        };
+        // A further round may complete a device that did not answer, and the poll after it may reach it.
+        let may_come_round = reason == FailureReason::NoAnswer
+            && question == Some(Question::FragSessionStatus)
+            && self.policy_of(index).may_still_complete();
+        if may_come_round || question.is_some_and(Question::is_clean_up) {
+            self.withdraw(index);
+            self.roster.set(index, Errand::Done, None);
+        } else {
+            self.fail(index, reason);
+        }
     }
 
     /// Whether an answer to `question` from this device counts now; if so, it is taken note of.
@@ -222,21 +241,28 @@ impl Campaign {
             _ => false,
         };
         let Some(&member) = self.roster.get(index) else { return false };
-        let late = member.state.is_silent_in(self.stage());
-        if !current || !(member.state.is_open() || late) {
+        if !current || !(member.errand.is_open() || self.is_late(&member)) {
             return false;
         }
-        if matches!(member.state, State::AwaitReport(_)) && member.tries == 0 {
+        if matches!(member.errand, Errand::AwaitReport(_)) && member.tries == 0 {
             self.note_sent(index);
         }
-        self.note_answer(index, member.state);
+        self.note_answer(index);
         true
     }
 
+    /// Whether the device failed in this very stage for want of an answer.
+    pub(super) fn is_late(&self, member: &Member) -> bool {
+        self.stage().is_some_and(|stage| member.standing.is_silent_in(stage))
+    }
+
     /// Counts an answer; a request that is still queued has become pointless.
-    pub(super) fn note_answer(&mut self, index: u32, state: State) {
+    pub(super) fn note_answer(&mut self, index: u32) {
         self.withdraw(index);
-        let revived = state.is_silent_in(self.stage());
+        let revived = self.roster.get(index).is_some_and(|member| self.is_late(member));
+        if revived {
+            self.revive(index);
+        }
         self.ledger.note(|stage| {
             stage.answers += 1;
             stage.failed -= u32::from(revived);
@@ -245,26 +271,41 @@ impl Campaign {
 
     /// Ends the exchange once nobody is waited for.
     pub(super) fn settle_exchange(&mut self, question: Question) -> bool {
+        if question == Question::Session {
+            self.fail_latecomers();
+        }
         let counts = self.roster.counts();
         let enough = match question {
-            Question::FragSessionStatus => counts.complete >= self.plan.required(),
-            _ => counts.done >= self.plan.required(),
+            Question::FragSessionStatus | Question::DevVersion => counts.successful() >= self.plan.required(),
+            _ => counts.done + counts.successful() >= self.plan.required(),
         };
-        let threshold = self.plan.config().stage_end == StageEnd::Threshold && enough;
-        let started = self.session_started(question);
-        if counts.open > 0 && !threshold && !started {
+        let threshold =
+            self.plan.config().stage_end == StageEnd::Threshold && enough && !question.is_clean_up();
+        let timed_out = question.is_clean_up() && self.now >= self.clean_up_ends_at;
+        if counts.open > 0 && !threshold && !timed_out {
             return false;
         }
-        if question == Question::FragSessionStatus {
-            self.end_poll();
-            return true;
+        match question {
+            Question::FragSessionStatus => {
+                self.end_poll();
+                return true;
+            }
+            Question::PackageVersion(Package::Multicast) => {
+                self.ask(Question::PackageVersion(Package::Fragmentation));
+                return true;
+            }
+            _ if question.is_clean_up() => {
+                self.next_clean_up(Some(question));
+                return true;
+            }
+            _ => {}
         }
-        let outstanding = counts.open + self.roster.silent();
         let mut until = self.now + self.plan.late_answer_time();
-        if let (Question::McClassCSession, Some(session)) = (question, self.session) {
-            until = until.min(session.start);
+        if question == Question::Session {
+            let starts = self.groups.iter().filter_map(|group| group.session).map(|session| session.start);
+            until = starts.fold(until, GpsInstant::min);
         }
-        if outstanding > 0 && until > self.now {
+        if counts.open + counts.silent > 0 && until > self.now {
             self.phase = Phase::Late { question, until };
         } else {
             self.evaluate(question);
@@ -274,54 +315,104 @@ impl Campaign {
 
     /// Ends the wait for late answers.
     pub(super) fn settle_late(&mut self, question: Question, until: GpsInstant) -> bool {
-        let outstanding = self.roster.counts().open + self.roster.silent();
-        if self.now < until && outstanding > 0 {
+        let counts = self.roster.counts();
+        if self.now < until && counts.open + counts.silent > 0 {
             return false;
         }
         self.evaluate(question);
         true
     }
 
-    /// Whether the session that the question announces has begun.
-    fn session_started(&self, question: Question) -> bool {
-        question == Question::McClassCSession && self.session.is_some_and(|session| self.now >= session.start)
+    /// Fails whoever has not confirmed a session that has begun.
+    fn fail_latecomers(&mut self) {
+        let now = self.now;
+        let begun = |group: &super::GroupState| group.session.is_some_and(|session| now >= session.start);
+        if self.roster.counts().open == 0 || !self.groups.iter().any(|group| begun(group) && !group.closed) {
+            return;
+        }
+        for index in self.roster.indices() {
+            let Some(&member) = self.roster.get(index) else { continue };
+            let late = self.groups.get(usize::from(member.group)).is_some_and(begun);
+            if member.errand.is_open() && late {
+                self.fail(index, FailureReason::MissedSessionStart);
+            }
+        }
+        for group in self.groups.iter_mut().filter(|group| begun(group)) {
+            group.closed = true;
+        }
     }
 
-    /// Closes a set-up stage: on to the next one, or the end.
+    /// Closes a stage of one exchange: on to the next one, or the end.
     fn evaluate(&mut self, question: Question) {
         if self.roster.counts().open > 0 {
-            let reason = if self.session_started(question) {
-                FailureReason::MissedSessionStart
-            } else {
-                FailureReason::NoAnswer
-            };
             for index in self.roster.indices() {
-                if self.roster.get(index).is_some_and(|member| member.state.is_open()) {
-                    self.fail(index, reason);
+                if self.roster.get(index).is_some_and(|member| member.errand.is_open()) {
+                    self.fail(index, FailureReason::NoAnswer);
                 }
             }
         }
-        let (succeeded, required) = (self.roster.counts().done, self.plan.required());
-        if succeeded < required {
-            let cause = Cause::BelowThreshold { stage: self.stage(), succeeded, required };
-            self.close(CampaignStatus::Failed, Some(cause));
-            return;
-        }
-        self.end_stage(StageStatus::Completed, succeeded);
         match question {
-            Question::McGroupSetup => self.ask(Question::FragSessionSetup),
-            Question::FragSessionSetup => self.schedule_session(),
-            Question::McClassCSession | Question::FragSessionStatus => self.begin_transfer(),
+            Question::UpgradeImage => self.end_upgrade(),
+            Question::DevVersion => self.end_verification(),
+            _ => self.end_set_up_stage(question),
         }
     }
 
     /// When the exchange needs attention, device timers apart.
     pub(super) fn exchange_wakes_at(&self, question: Question) -> Option<GpsInstant> {
         let paced = (self.now < self.next_unicast).then_some(self.next_unicast);
-        let starts = match question {
-            Question::McClassCSession => self.session.map(|session| session.start),
-            _ => None,
-        };
-        paced.into_iter().chain(starts).min()
+        let starts = self.groups.iter().filter(|group| question == Question::Session && !group.closed);
+        let starts = starts.filter_map(|group| group.session).map(|session| session.start);
+        let clean_up = question.is_clean_up().then_some(self.clean_up_ends_at);
+        paced.into_iter().chain(starts).chain(clean_up).min()
     }
+}
+
+/// Whether a device has a part in the exchange.
+fn concerns(question: Question, member: &Member) -> bool {
+    match question {
+        // A device that runs what it was sent has nothing to cancel and nothing to delete.
+        Question::CancelReboot => member.holds.reboot && !member.has_succeeded(),
+        Question::DeleteImage => member.holds.session && !member.has_succeeded(),
+        Question::FragSessionDelete => member.holds.session,
+        Question::McGroupDelete => member.holds.group,
+        _ => member.is_running(),
+    }
+}
+
+/// Whether the question need not be put to a device that has a part in the exchange.
+fn is_done(
+    question: Question,
+    member: &Member,
+    device: Option<&super::DeviceSpec>,
+    plan: &super::Plan,
+    groups: &[super::GroupState],
+) -> bool {
+    let Some(device) = device else { return false };
+    match question {
+        Question::PackageVersion(Package::Multicast) => member.multicast.is_some(),
+        Question::PackageVersion(Package::Fragmentation) => {
+            member.fragmentation.is_some() || plan.kind() == Kind::MulticastSetup
+        }
+        Question::McGroupSetup => {
+            let (Some(held), Some(group), Some(state)) =
+                (device.membership, plan.group(member.group), groups.get(usize::from(member.group)))
+            else {
+                return false;
+            };
+            let parameters = group.parameters();
+            let last = plan.max_mc_fcnt(group, state.first_fcnt);
+            (held.mc_addr, held.key_id) == (parameters.mc_addr, parameters.key_id)
+                && (held.min_mc_fcnt..=held.max_mc_fcnt).contains(&state.first_fcnt)
+                && last <= held.max_mc_fcnt
+        }
+        _ => false,
+    }
+}
+
+/// What a device is really asked: a device of version 2 that did not answer a FragSessionSetupReq is first asked
+/// whether it has the session, because some don't answer a second request for one they have.
+pub(super) fn asked_now(question: Question, member: &Member) -> Question {
+    let probe = member.fragmentation == Some(PackageVersion::V2) && member.tries % 2 == 1;
+    if question == Question::FragSessionSetup && probe { Question::FragSessionStatus } else { question }
 }

@@ -5,9 +5,12 @@
 
 use alloc::vec::Vec;
 
-use fuota_proto::{DataRate, EncryptedMcKey, Frequency, McAddr, McGroupId};
+use fuota_proto::{
+    DataRate, Descriptor, EncryptedMcKey, FragIndex, Frequency, McAddr, McGroupId, Mic, PingSlotPeriodicity,
+};
 
 use super::event::{Event, Outcome};
+use super::record::Record;
 use crate::ids::{DevEui, GroupId, TxId};
 use crate::time::GpsInstant;
 
@@ -41,17 +44,29 @@ pub enum Input<'a> {
         /// What became of it.
         report: GroupReport,
     },
-    /// The answer to [`Output::Derive`]. The group key itself never enters the campaign.
+    /// The answer to [`Output::Derive`]. Keys themselves never enter the campaign.
     Derived {
-        /// The device the key was wrapped for.
+        /// The device it was derived for.
         device: DevEui,
-        /// `McKey_encrypted`: the group key under that device's McKEKey (TS005-1.0.0 §3.3).
-        mc_key_encrypted: EncryptedMcKey,
+        /// What was derived.
+        value: Derived,
     },
     /// The operator wants something.
     Operator(Order),
     /// The moment named by [`Output::Wait`] has come.
     Timeout,
+}
+
+/// What [`Output::Derive`] asked for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Derived {
+    /// `McKey_encrypted`: the group key under the device's McKEKey (TS005-1.0.0 §3.3).
+    McKey(EncryptedMcKey),
+    /// The integrity code of the data block under the device's DataBlockIntKey (TS004-2.0.0 §5).
+    BlockMic(Mic),
+    /// There is no key for this device.
+    Unavailable,
 }
 
 /// What became of a [`Transmit`].
@@ -111,25 +126,46 @@ pub enum Order {
 #[derive(Clone, Debug, PartialEq)]
 #[must_use]
 pub enum Output {
+    /// Make a record durable, before anything that follows is carried out.
+    Persist(Record),
     /// Hand a downlink to the network server.
     Transmit(Transmit),
     /// Withdraw a queued downlink. If it never went on air the network server reports [`Report::Dropped`].
     Cancel(TxId),
     /// Set up or tear down a multicast group at the network server.
     Group(GroupOrder),
-    /// Wrap the group's key for a device, answered by [`Input::Derived`].
-    Derive {
-        /// Whose McKEKey wraps the key.
-        device: DevEui,
-        /// Whose McKey is wrapped.
-        group: GroupId,
-    },
+    /// Compute something with a device's keys, answered by [`Input::Derived`].
+    Derive(DeriveOrder),
     /// Something worth telling a person or a dashboard.
     Event(Event),
     /// The campaign is over; nothing follows but `Wait(None)`.
     Finished(Outcome),
     /// Nothing more to do until this moment or the next input; `None`: until the next input.
     Wait(Option<GpsInstant>),
+}
+
+/// Something to compute with a device's keys.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum DeriveOrder {
+    /// Wrap the group's key under the device's McKEKey.
+    McKey {
+        /// Whose McKEKey.
+        device: DevEui,
+        /// Whose McKey.
+        group: GroupId,
+    },
+    /// The integrity code of the plan's data block under the device's DataBlockIntKey (TS004-2.0.0 §5).
+    BlockMic {
+        /// Whose DataBlockIntKey.
+        device: DevEui,
+        /// Of this session.
+        session_cnt: u16,
+        /// Of this index.
+        frag_index: FragIndex,
+        /// The block's description, as on the wire.
+        descriptor: Descriptor,
+    },
 }
 
 /// One downlink.
@@ -178,8 +214,24 @@ pub struct GroupParameters {
     pub mc_group_id: McGroupId,
     /// Its multicast address.
     pub mc_addr: McAddr,
-    /// Downlink frequency of its class C session.
+    /// Which of the operator's keys it has: compared with what devices already hold.
+    pub key_id: u32,
+    /// How its devices listen.
+    pub class: SessionClass,
+    /// Downlink frequency of its session.
     pub frequency: Frequency,
-    /// Data rate of its class C session.
+    /// Data rate of its session.
     pub data_rate: DataRate,
+}
+
+/// How a group's devices listen during the session.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum SessionClass {
+    /// In ping slots after beacons.
+    B {
+        /// Every 2^Periodicity seconds.
+        periodicity: PingSlotPeriodicity,
+    },
+    /// All the time.
+    C,
 }

@@ -2,49 +2,27 @@
 
 use core::time::Duration;
 
+use fuota_proto::{FragIndex, McGroupId};
+
 use super::event::{DeviceReport, DeviceStatus, FailureReason, StageKind};
+use super::spec::{DeviceSpec, PackageVersion};
 use crate::ids::DevEui;
 use crate::time::GpsInstant;
 
-/// Where a device stands in the exchange of the current stage.
-///
-/// ```text
-///  AwaitFirstUplink ──heard──▶ Queued ──▶ AwaitKey ──▶ AwaitReport ──sent──▶ AwaitAnswer ──▶ Done
-///                                ▲  └─────────────────────▲    │ refused, dropped     │ silence
-///                                │                             ▼                      │
-///                                └────────────────────────── Resting ◀───────────────┘
-///  Listening ──answer──▶ Done          any of these ──▶ Failed, Complete
-/// ```
+/// How a device stands in the campaign as a whole.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum State {
-    /// Never heard in this campaign; nothing is sent to it before it is.
-    AwaitFirstUplink,
-    /// Its request may be sent.
-    Queued,
-    /// Its request waits for the wrapped group key.
-    AwaitKey,
-    /// Its request is at the network server; the number is the transmission's.
-    AwaitReport(u32),
-    /// Its request went on air.
-    AwaitAnswer,
-    /// The network server took nothing; try again later.
-    Resting,
-    /// It was asked by multicast, with everybody else.
-    Listening,
-    /// It has done the current stage.
-    Done,
-    /// It reported the whole data block.
+pub(super) enum Standing {
+    /// It takes part.
+    Running,
+    /// It has what the campaign is for.
     Complete,
+    /// It had it before.
+    UpToDate,
     /// It no longer takes part.
     Failed(StageKind, FailureReason),
 }
 
-impl State {
-    /// Whether the current stage still waits for the device.
-    pub(super) const fn is_open(self) -> bool {
-        !matches!(self, Self::Done | Self::Complete | Self::Failed(..))
-    }
-
+impl Standing {
     /// Whether the device failed only because nothing was heard of it, so that a late answer can still save it.
     pub(super) const fn is_silent(self) -> bool {
         matches!(self, Self::Failed(_, FailureReason::NoAnswer | FailureReason::NotHeard))
@@ -56,11 +34,58 @@ impl State {
     }
 }
 
+/// Where a device stands in the exchange under way.
+///
+/// ```text
+///  AwaitFirstUplink ──heard──▶ Queued ──▶ AwaitDerived ──▶ AwaitReport ──sent──▶ AwaitAnswer ──▶ Done
+///                                ▲  └────────────────────────▲    │ refused, dropped   │ silence
+///                                │                                ▼                    │
+///                                └───────────────────────────── Resting ◀──────────────┘
+///  Listening ──answer──▶ Done
+/// ```
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Errand {
+    /// It has no part in it.
+    None,
+    /// Never heard in this campaign; nothing is sent to it before it is.
+    AwaitFirstUplink,
+    /// Its request may be sent.
+    Queued,
+    /// Its request waits for something that is computed with its keys.
+    AwaitDerived,
+    /// Its request is at the network server; the number is the transmission's.
+    AwaitReport(u32),
+    /// Its request went on air.
+    AwaitAnswer,
+    /// Not now; try again later.
+    Resting,
+    /// It was asked by multicast, with everybody else.
+    Listening,
+    /// It has answered.
+    Done,
+}
+
+impl Errand {
+    /// Whether the exchange still waits for the device.
+    pub(super) const fn is_open(self) -> bool {
+        !matches!(self, Self::None | Self::Done)
+    }
+}
+
+/// What a device holds and the clean-up would take away.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Holds {
+    pub(super) group: bool,
+    pub(super) session: bool,
+    pub(super) reboot: bool,
+}
+
 /// A device of the campaign.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Member {
     pub(super) dev_eui: DevEui,
-    pub(super) state: State,
+    pub(super) standing: Standing,
+    pub(super) errand: Errand,
     /// When it was last heard; `None` until its first uplink.
     pub(super) last_heard: Option<GpsInstant>,
     /// When the campaign does something about it by itself.
@@ -73,20 +98,53 @@ pub(super) struct Member {
     pub(super) missing_frag: Option<u8>,
     /// Unicast requests on air over the whole campaign.
     pub(super) requests: u16,
+    /// Index of its group in the plan.
+    pub(super) group: u8,
+    /// The group's name on this device.
+    pub(super) mc_group_id: McGroupId,
+    /// Its fragmentation session.
+    pub(super) frag_index: FragIndex,
+    pub(super) multicast: Option<PackageVersion>,
+    pub(super) fragmentation: Option<PackageVersion>,
+    pub(super) holds: Holds,
+    /// It said that it has the data block, which in a firmware update is not the end.
+    pub(super) has_block: bool,
 }
 
 impl Member {
-    pub(super) const fn new(dev_eui: DevEui, now: GpsInstant) -> Self {
+    pub(super) fn new(spec: &DeviceSpec, group: u8, mc_group_id: McGroupId, now: GpsInstant) -> Self {
         Self {
-            dev_eui,
-            state: State::AwaitFirstUplink,
+            dev_eui: spec.dev_eui,
+            standing: Standing::Running,
+            errand: Errand::None,
             last_heard: None,
             deadline: None,
             since: now,
             tries: 0,
             missing_frag: None,
             requests: 0,
+            group,
+            mc_group_id,
+            frag_index: FragIndex::MIN,
+            multicast: spec.multicast,
+            fragmentation: spec.fragmentation,
+            holds: Holds::default(),
+            has_block: false,
         }
+    }
+
+    pub(super) fn is_running(&self) -> bool {
+        self.standing == Standing::Running
+    }
+
+    /// Whether a further round could bring it forward.
+    pub(super) fn needs_fragments(&self) -> bool {
+        self.is_running() && !self.has_block
+    }
+
+    /// Whether it has what the campaign is for.
+    pub(super) fn has_succeeded(&self) -> bool {
+        matches!(self.standing, Standing::Complete | Standing::UpToDate)
     }
 
     /// When the device counts as not heard, if nothing is heard before: `limit` after its last uplink or, if
@@ -99,10 +157,11 @@ impl Member {
     pub(super) const fn report(&self) -> DeviceReport {
         DeviceReport {
             dev_eui: self.dev_eui,
-            status: match self.state {
-                State::Complete => DeviceStatus::Complete,
-                State::Failed(stage, reason) => DeviceStatus::Failed { stage, reason },
-                _ => DeviceStatus::Running,
+            status: match self.standing {
+                Standing::Running => DeviceStatus::Running,
+                Standing::Complete => DeviceStatus::Complete,
+                Standing::UpToDate => DeviceStatus::AlreadyUpToDate,
+                Standing::Failed(stage, reason) => DeviceStatus::Failed { stage, reason },
             },
             requests: self.requests as u32,
             missing_frag: self.missing_frag,

@@ -1,194 +1,268 @@
 //! The status of the devices after a round: asked by multicast or one by one, until everybody is accounted for.
 
+use alloc::collections::BTreeMap;
 use alloc::vec::Vec;
 
-use fuota_proto::fragmentation::v1::{FragSessionStatusAns, FragSessionStatusReq};
+use fuota_proto::FragIndex;
+use fuota_proto::fragmentation::v1::FragSessionStatusReq;
+use fuota_proto::fragmentation::v2::FragDataBlockReceivedAns;
 
-use super::event::{CampaignStatus, Cause, Event, FailureReason, StageKind, StageStatus, Warning};
-use super::exchange::Question;
-use super::io::{Output, Report};
-use super::member::State;
-use super::setup::{FRAG_INDEX, encode};
-use super::spec::Redundancy;
-use super::transfer::InFlight;
-use super::tx::{Cargo, tx_id};
+use super::answer::Status;
+use super::event::{CampaignStatus, Cause, Event, FailureReason, StageKind, StageStatus};
+use super::io::Report;
+use super::member::{Errand, Member, Standing};
+use super::question::{Question, encode};
+use super::spec::Kind;
+use super::stream::{Key, PollStep};
+use super::transfer::REST;
 use super::{Campaign, Phase};
 use crate::config::StatusRounds;
 use crate::time::GpsInstant;
 
-/// A status request to the group, and the wait for its answers.
-#[derive(Clone, Debug)]
-pub(super) struct Poll {
-    /// Whether complete devices answer too.
-    participants: bool,
-    step: Step,
-}
-
-#[derive(Clone, Copy, Debug)]
-enum Step {
-    /// The request may be sent when the duty cycle allows.
-    Due,
-    /// It is at the network server.
-    InFlight(InFlight),
-    /// It went on air; answers are spread over the window that ends at this moment.
-    Window(GpsInstant),
-}
-
-impl Poll {
-    const fn new(participants: bool) -> Self {
-        Self { participants, step: Step::Due }
-    }
-
-    /// The transmission that the network server may still hold.
-    pub(super) fn held(&self) -> Option<crate::ids::TxId> {
-        match self.step {
-            Step::InFlight(tx) => Some(tx_id(tx.serial, tx.cargo)),
-            Step::Due | Step::Window(_) => None,
-        }
-    }
-}
-
 impl Campaign {
+    /// Every fragment of the round is out: what follows depends on the kind of campaign.
+    pub(super) fn end_round(&mut self) {
+        match self.plan.kind() {
+            Kind::Firmware(_) => self.begin_processing(),
+            _ => self.begin_poll(),
+        }
+    }
+
     /// Asks for the status after a round.
-    pub(super) fn begin_poll(&mut self) {
-        let (config, round) = (self.plan.config(), self.round);
-        let counts = self.roster.counts();
-        let (asked, group) = (counts.done + counts.open, counts.done + counts.open + counts.complete);
-        // The first poll compares the group, later ones the devices still outstanding.
-        let by_multicast = match round {
-            1 => config.fsession_status_threshold.exceeded_by(group, group),
-            _ => config.status_rounds == StatusRounds::Multicast,
-        };
-        if by_multicast && asked > 0 {
-            // In the first poll complete devices answer as well: their silence would prove nothing.
-            self.phase = Phase::Polling(Poll::new(round == 1));
-            self.roster.open(|_, _| (State::Listening, None));
-        } else {
-            self.ask(Question::FragSessionStatus);
-        }
-        if round == 1 {
-            self.begin_stage(StageKind::FragSessionStatus, asked);
-        }
-    }
-
-    /// The status request to the group, if it is due.
-    pub(super) fn next_poll(&mut self) -> Option<Output> {
-        let Phase::Polling(Poll { participants, step: Step::Due }) = self.phase else { return None };
-        if self.now < self.next_multicast || self.frames_left == 0 {
-            return None;
-        }
-        let payload = encode(&FragSessionStatusReq { frag_index: FRAG_INDEX, participants });
-        let gap = self.plan.multicast_gap(payload.len());
-        let (output, in_flight) = self.multicast(Cargo::Poll, payload);
-        self.next_multicast = self.now + gap;
-        self.ledger.request(1);
-        let step = if self.plan.config().summary_reports_disabled {
-            Step::Window(self.now + self.plan.poll_window())
-        } else {
-            Step::InFlight(in_flight)
-        };
-        self.phase = Phase::Polling(Poll { participants, step });
-        Some(output)
-    }
-
-    /// What became of a status request to the group.
-    pub(super) fn on_poll_report(&mut self, serial: u32, report: Report) {
-        let now = self.now;
-        let window = self.plan.poll_window();
-        let Phase::Polling(poll) = &mut self.phase else { return };
-        match poll.step {
-            Step::InFlight(tx) if tx.serial == serial => {}
-            _ => return,
-        }
-        match report {
-            Report::Sent { at } => poll.step = Step::Window(at.max(now) + window),
-            Report::Refused(_) | Report::Dropped => {
-                poll.step = Step::Due;
-                self.frames_left = self.frames_left.saturating_add(1);
-                self.next_multicast = self.next_multicast.max(now + super::transfer::REST);
+    fn begin_poll(&mut self) {
+        let mut sizes: BTreeMap<Key, (u32, u32)> = BTreeMap::new();
+        for member in self.roster.members() {
+            if member.is_running() || member.standing == Standing::Complete {
+                let (asked, group) = sizes.entry(Key::of(&self.plan, member)).or_default();
+                *asked += u32::from(member.is_running());
+                *group += 1;
             }
         }
+        let config = self.plan.config();
+        for stream in self.streams.iter_mut().filter(|stream| stream.is_active()) {
+            let (asked, group) = sizes.get(&stream.key).copied().unwrap_or_default();
+            // The first poll compares the group's size; later ones ask only those still outstanding.
+            let first = stream.round == 1;
+            let by_multicast = if first {
+                config.fsession_status_threshold.exceeded_by(group, group)
+            } else {
+                config.status_rounds == StatusRounds::Multicast
+            };
+            // In the first poll complete devices answer as well: their silence would prove nothing.
+            stream.poll = if by_multicast && asked > 0 {
+                PollStep::Due { participants: first }
+            } else {
+                PollStep::None
+            };
+        }
+        if self.stage() == Some(StageKind::DataFragment) {
+            self.begin_stage(StageKind::FragSessionStatus, self.roster.counts().running);
+        }
+        self.ask(Question::FragSessionStatus);
+        // Devices of polled streams listen first; the others are asked in the exchange that follows.
+        for index in self.roster.indices() {
+            if self.roster.get(index).is_some_and(Member::is_running) && self.is_polled(index) {
+                self.roster.set(index, Errand::Listening, None);
+            }
+        }
+        if self.streams.iter().any(|stream| stream.poll != PollStep::None) {
+            self.phase = Phase::Polling;
+        }
     }
 
-    /// A device says what it is missing. That counts whenever it comes, once fragments have been sent.
-    pub(super) fn on_frag_session_status_ans(&mut self, index: u32, ans: &FragSessionStatusAns) {
-        let Some(&member) = self.roster.get(index) else { return };
-        let open = member.state.is_open();
-        let late = member.state.is_silent_in(self.stage());
-        let running = open || late || member.state == State::Done;
-        if ans.frag_index != FRAG_INDEX || self.stage() < StageKind::DataFragment || !running {
+    fn is_polled(&self, index: u32) -> bool {
+        let Some(member) = self.roster.get(index) else { return false };
+        let key = Key::of(&self.plan, member);
+        self.streams.iter().any(|stream| stream.key == key && stream.poll != PollStep::None)
+    }
+
+    pub(super) fn encode_poll(key: Key, participants: bool) -> Vec<u8> {
+        encode(&FragSessionStatusReq { frag_index: key.frag_index, participants })
+    }
+
+    /// A status request was handed to the network server.
+    pub(super) fn note_poll(&mut self, stream: u16, waits: bool) {
+        self.ledger.request(1);
+        if !waits {
+            self.open_window(stream, self.now);
+        } else if let Some(stream) = self.streams.get_mut(usize::from(stream))
+            && let PollStep::Due { participants } = stream.poll
+        {
+            stream.poll = PollStep::InFlight { participants };
+        }
+    }
+
+    /// A status request went on air at `at`, as far as is known.
+    pub(super) fn open_window(&mut self, stream: u16, at: GpsInstant) {
+        let window = self.plan.poll_window();
+        if let Some(stream) = self.streams.get_mut(usize::from(stream)) {
+            stream.poll = PollStep::Window(at + window);
+        }
+    }
+
+    /// What became of a status request to a group.
+    pub(super) fn on_poll_report(&mut self, stream: u16, serial: u32, report: Report) {
+        let now = self.now;
+        let Some(polled) = self.streams.get_mut(usize::from(stream)) else { return };
+        let Some(state) = self.groups.get_mut(usize::from(polled.key.group)) else { return };
+        if !state.reported(serial) || self.phase != Phase::Polling {
             return;
         }
-        self.roster.update(index, |member| member.missing_frag = Some(ans.missing_frag));
-        if open || late {
-            // It may answer the poll by multicast while a request to it alone is still queued.
-            self.note_answer(index, member.state);
-        }
-        if ans.is_complete() {
-            self.roster.conclude(index, State::Complete, self.now);
-            self.tell_device(index);
-        } else if !ans.is_ok() && matches!(self.plan.spec.redundancy, Redundancy::Fec(_)) {
-            // Uncoded fragments need no matrix: only with FEC is this the end for the device.
-            self.fail(index, FailureReason::MemoryError);
-        } else if !matches!(self.phase, Phase::Transfer(_)) {
-            self.roster.set(index, State::Done, None);
+        match (report, polled.poll) {
+            (Report::Sent { at }, PollStep::InFlight { .. }) => self.open_window(stream, at.max(now)),
+            (Report::Refused(_) | Report::Dropped, PollStep::InFlight { participants }) => {
+                polled.poll = PollStep::Due { participants };
+                state.refused(now + REST);
+            }
+            _ => {}
         }
     }
 
-    /// Moves on when the window closes or everybody has answered.
-    pub(super) fn settle_poll(&mut self) -> bool {
-        let ended = self.session.is_none_or(|session| self.now >= session.end);
-        let everybody = self.roster.counts().open == 0;
-        let Phase::Polling(poll) = &mut self.phase else { return false };
-        let closed = match poll.step {
-            Step::Window(until) => everybody || self.now >= until,
-            Step::InFlight(tx) if tx.has_expired(self.now) => {
-                poll.step = Step::Window(self.now + self.plan.poll_window());
-                self.warn(Warning::ReportMissing);
-                return true;
-            }
-            Step::Due | Step::InFlight(_) => ended,
+    /// A device says how far its session is. That counts whenever it comes, once fragments have been sent.
+    pub(super) fn on_status(&mut self, index: u32, status: Status) {
+        if self.phase_asks(Question::FragSessionSetup) {
+            self.on_probe(index, status);
+            return;
+        }
+        let Some(&member) = self.roster.get(index) else { return };
+        let late = self.is_late(&member);
+        let transferred = self.stage().is_some_and(|stage| stage >= StageKind::DataFragment);
+        if !transferred || !(member.is_running() || late) {
+            return;
+        }
+        if member.errand.is_open() || late {
+            self.note_answer(index);
+        }
+        let missing = match status {
+            Status::Complete | Status::MicError => Some(0),
+            Status::Missing(missing) | Status::MemoryError(missing) => Some(missing),
+            Status::NoSession => None,
         };
-        if !closed {
+        self.roster.update(index, |member| member.missing_frag = missing.or(member.missing_frag));
+        match status {
+            Status::Complete => self.hold_block(index),
+            Status::MicError => self.fail(index, FailureReason::MicError),
+            Status::NoSession => self.fail(index, FailureReason::SessionLost),
+            // Uncoded fragments need no matrix: only if no round follows is this the end for the device.
+            Status::MemoryError(_) if !self.policy_of(index).may_still_complete() => {
+                self.fail(index, FailureReason::MemoryError);
+            }
+            Status::MemoryError(_) | Status::Missing(_) => {
+                if self.phase != Phase::Transfer {
+                    self.roster.set(index, Errand::Done, None);
+                }
+            }
+        }
+    }
+
+    /// A device reports completion by itself, and wants to be answered, also late and again.
+    pub(super) fn on_block_received(&mut self, index: u32, frag_index: FragIndex, mic_error: bool) {
+        self.reply(index, self.plan.config().fmcport, encode(&FragDataBlockReceivedAns { frag_index }));
+        let Some(member) = self.roster.get(index) else { return };
+        if member.frag_index == frag_index && (member.is_running() || self.is_late(member)) {
+            self.on_status(index, if mic_error { Status::MicError } else { Status::Complete });
+        }
+    }
+
+    /// The device has the whole data block, by its own word.
+    fn hold_block(&mut self, index: u32) {
+        match self.plan.kind() {
+            // An image counts once it runs.
+            Kind::Firmware(_) => {
+                self.roster.update(index, |member| member.has_block = true);
+                self.roster.set(index, Errand::Done, None);
+            }
+            _ => self.conclude(index, Standing::Complete),
+        }
+    }
+
+    /// Moves on when every window is closed or everybody has answered.
+    pub(super) fn settle_poll(&mut self) -> bool {
+        self.give_up_reports();
+        let everybody = self.roster.counts().listening == 0;
+        let open = |poll: PollStep, group: u8| match poll {
+            PollStep::None => false,
+            PollStep::Window(until) => self.now < until && !everybody,
+            PollStep::Due { .. } | PollStep::InFlight { .. } => {
+                let session = self.groups.get(usize::from(group)).and_then(|state| state.session);
+                session.is_some_and(|session| self.now < session.end)
+            }
+        };
+        if self.streams.iter().any(|stream| open(stream.poll, stream.key.group)) {
             return false;
         }
+        for stream in &mut self.streams {
+            stream.poll = PollStep::None;
+        }
         // Who kept silent is asked alone: silence proves nothing, neither completeness nor loss.
-        let silent: Vec<u32> = self.roster.indices().filter(|&index| self.is_listening(index)).collect();
-        for index in silent {
-            self.roster.set(index, State::Queued, None);
+        for index in self.roster.indices() {
+            if self.roster.get(index).is_some_and(|member| member.errand == Errand::Listening) {
+                self.roster.set(index, Errand::Queued, None);
+            }
         }
         self.phase = Phase::Asking(Question::FragSessionStatus);
         true
     }
 
-    fn is_listening(&self, index: u32) -> bool {
-        self.roster.get(index).is_some_and(|member| member.state == State::Listening)
-    }
-
     /// Every device that can be accounted for is: a further round, the end, or the last wait.
     pub(super) fn end_poll(&mut self) {
-        let (counts, round) = (self.roster.counts(), self.round);
-        let (complete, required) = (counts.complete, self.plan.required());
-        let outstanding = counts.done + counts.open;
-        self.tell(Event::RoundEnded { round, complete, outstanding });
+        let (counts, required) = (self.roster.counts(), self.plan.required());
+        let (complete, outstanding) = (counts.successful(), counts.running);
+        self.tell(Event::RoundEnded { round: self.round(), complete, outstanding });
         if complete >= required {
-            self.phase = Phase::Completing { until: self.now + self.plan.config().complete_delay };
+            self.begin_completing();
+        } else {
+            self.next_round(complete, required);
+        }
+    }
+
+    /// A further round for the streams that need one, or the end.
+    pub(super) fn next_round(&mut self, succeeded: u32, required: u32) {
+        let Some(stage) = self.stage() else { return };
+        let outstanding: Vec<Key> = {
+            let running = self.roster.members().iter().filter(|member| member.needs_fragments());
+            let mut keys: Vec<_> = running.map(|member| Key::of(&self.plan, member)).collect();
+            keys.sort_unstable();
+            keys.dedup();
+            keys
+        };
+        let mut again = Vec::new();
+        let mut cause = Cause::BelowThreshold { stage, succeeded, required };
+        for stream in &self.streams {
+            let rounds_max = self.plan.group(stream.key.group).map_or(0, |group| group.policy.rounds_max());
+            if outstanding.binary_search(&stream.key).is_err() || stream.round >= rounds_max {
+                continue;
+            }
+            if self.has_time_for_round(stream.key) {
+                again.push(stream.key);
+            } else {
+                cause = Cause::NoTimeLeft { stage };
+            }
+        }
+        if again.is_empty() {
+            self.close(CampaignStatus::Failed, Some(cause));
             return;
         }
-        let stage = self.stage();
-        let rounds_left = round < self.plan.rounds_max() && outstanding > 0;
-        if !rounds_left {
-            let cause = Cause::BelowThreshold { stage, succeeded: complete, required };
-            self.close(CampaignStatus::Failed, Some(cause));
-        } else if !self.has_time_for_round() {
-            self.close(CampaignStatus::Failed, Some(Cause::NoTimeLeft { stage }));
-        } else {
-            if round == 1 {
-                self.end_stage(StageStatus::Completed, complete);
-                self.begin_stage(StageKind::FurtherRounds, outstanding);
-            }
-            self.begin_round();
+        if stage != StageKind::FurtherRounds {
+            self.end_stage(StageStatus::Completed, succeeded);
+            self.begin_stage(StageKind::FurtherRounds, self.roster.counts().running);
         }
+        for stream in &mut self.streams {
+            let block =
+                self.plan.group(stream.key.group).and_then(|group| group.block().map(|block| (group, block)));
+            match block {
+                Some((group, block)) if again.contains(&stream.key) => {
+                    stream.restart(group.policy.last_fragment(block.geometry.nb_frag()));
+                }
+                _ => stream.rest(),
+            }
+        }
+        self.phase = Phase::Transfer;
+    }
+
+    /// Rounds of fragments so far.
+    pub(super) fn round(&self) -> u16 {
+        self.streams.iter().map(|stream| stream.round).max().unwrap_or_default()
     }
 
     /// Ends the campaign well once late answers had their time.
@@ -198,16 +272,5 @@ impl Campaign {
         }
         self.close(CampaignStatus::Succeeded, None);
         true
-    }
-
-    /// When the poll needs attention.
-    pub(super) fn poll_wakes_at(&self, poll: &Poll) -> Option<GpsInstant> {
-        let ends = self.session.map(|session| session.end);
-        let next = match poll.step {
-            Step::Due => Some(self.next_multicast),
-            Step::InFlight(tx) => tx.gives_up_at,
-            Step::Window(until) => Some(until),
-        };
-        next.into_iter().chain(ends).min()
     }
 }

@@ -7,31 +7,58 @@ use alloc::vec::Vec;
 
 use hashbrown::HashMap;
 
-use super::member::{Member, State};
-use super::spec::DeviceSpec;
+use super::event::StageKind;
+use super::member::{Errand, Member, Standing};
 use crate::ids::DevEui;
 use crate::time::GpsInstant;
 
 /// How many devices stand where.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) struct Counts {
-    /// The current stage still waits for them.
+    /// The exchange under way still waits for them.
     pub(super) open: u32,
-    /// They have done the current stage.
+    /// Of these, they were asked by multicast.
+    pub(super) listening: u32,
+    /// They take part, and have done the exchange under way.
     pub(super) done: u32,
-    /// They reported the whole data block.
+    /// They take part.
+    pub(super) running: u32,
+    /// They have what the campaign is for.
     pub(super) complete: u32,
+    /// They had it before.
+    pub(super) up_to_date: u32,
     /// They no longer take part.
     pub(super) failed: u32,
+    /// Of these, they failed in the exchange under way for want of an answer.
+    pub(super) silent: u32,
 }
 
 impl Counts {
-    const fn slot(&mut self, state: State) -> &mut u32 {
-        match state {
-            State::Done => &mut self.done,
-            State::Complete => &mut self.complete,
-            State::Failed(..) => &mut self.failed,
-            _ => &mut self.open,
+    /// Devices that have what the campaign is for.
+    pub(super) const fn successful(&self) -> u32 {
+        self.complete + self.up_to_date
+    }
+
+    fn add(&mut self, member: &Member) {
+        self.open += u32::from(member.errand.is_open());
+        self.listening += u32::from(member.errand == Errand::Listening);
+        self.done += u32::from(member.errand == Errand::Done && member.is_running());
+        *self.standing(member.standing) += 1;
+    }
+
+    fn remove(&mut self, member: &Member) {
+        self.open -= u32::from(member.errand.is_open());
+        self.listening -= u32::from(member.errand == Errand::Listening);
+        self.done -= u32::from(member.errand == Errand::Done && member.is_running());
+        *self.standing(member.standing) -= 1;
+    }
+
+    const fn standing(&mut self, standing: Standing) -> &mut u32 {
+        match standing {
+            Standing::Running => &mut self.running,
+            Standing::Complete => &mut self.complete,
+            Standing::UpToDate => &mut self.up_to_date,
+            Standing::Failed(..) => &mut self.failed,
         }
     }
 }
@@ -44,26 +71,20 @@ pub(super) struct Roster {
     timers: BTreeSet<(GpsInstant, u32)>,
     ready: VecDeque<u32>,
     counts: Counts,
-    /// Devices that failed in the current stage for want of an answer.
-    silent: u32,
 }
 
 impl Roster {
-    pub(super) fn new(devices: &[DeviceSpec], now: GpsInstant) -> Self {
-        let members: Vec<_> = devices.iter().map(|device| Member::new(device.dev_eui, now)).collect();
+    pub(super) fn new(members: Vec<Member>) -> Self {
         let by_name = (0..).zip(&members).map(|(index, member)| (member.dev_eui, index)).collect();
-        let open = u32::try_from(members.len()).unwrap_or(u32::MAX);
-        let counts = Counts { open, ..Counts::default() };
-        Self { members, by_name, timers: BTreeSet::new(), ready: VecDeque::new(), counts, silent: 0 }
+        let mut counts = Counts::default();
+        for member in &members {
+            counts.add(member);
+        }
+        Self { members, by_name, timers: BTreeSet::new(), ready: VecDeque::new(), counts }
     }
 
     pub(super) const fn counts(&self) -> Counts {
         self.counts
-    }
-
-    /// Devices that failed in the current stage for want of an answer.
-    pub(super) const fn silent(&self) -> u32 {
-        self.silent
     }
 
     pub(super) fn members(&self) -> &[Member] {
@@ -83,63 +104,67 @@ impl Roster {
         self.members.get(index as usize)
     }
 
-    /// Changes what is known of a device without moving it.
+    /// Changes what is known of a device, counts and timers kept right.
     pub(super) fn update(&mut self, index: u32, change: impl FnOnce(&mut Member)) {
-        if let Some(member) = self.members.get_mut(index as usize) {
-            let before = (member.state, member.deadline);
-            change(member);
-            debug_assert_eq!(before, (member.state, member.deadline), "states change through set()");
-        }
-    }
-
-    /// Moves a device to `state`, with the moment at which the campaign acts by itself.
-    pub(super) fn set(&mut self, index: u32, state: State, deadline: Option<GpsInstant>) {
         let Some(member) = self.members.get_mut(index as usize) else { return };
-        if let Some(old) = member.deadline {
-            self.timers.remove(&(old, index));
+        let before = *member;
+        change(member);
+        self.counts.remove(&before);
+        self.counts.add(member);
+        if before.deadline != member.deadline {
+            if let Some(old) = before.deadline {
+                self.timers.remove(&(old, index));
+            }
+            if let Some(new) = member.deadline {
+                self.timers.insert((new, index));
+            }
         }
-        if let Some(new) = deadline {
-            self.timers.insert((new, index));
-        }
-        *self.counts.slot(member.state) -= 1;
-        *self.counts.slot(state) += 1;
-        self.silent -= u32::from(self.silent > 0 && member.state.is_silent());
-        self.silent += u32::from(state.is_silent());
-        member.deadline = deadline;
-        member.state = state;
-        if state == State::Queued {
+        if member.errand == Errand::Queued && before.errand != Errand::Queued {
             self.ready.push_back(index);
         }
     }
 
-    /// Ends a device's part, one way or the other.
-    pub(super) fn conclude(&mut self, index: u32, state: State, now: GpsInstant) {
-        self.update(index, |member| member.since = now);
-        self.set(index, state, None);
+    /// Moves a device on in the exchange, with the moment at which the campaign acts by itself.
+    pub(super) fn set(&mut self, index: u32, errand: Errand, deadline: Option<GpsInstant>) {
+        self.update(index, |member| {
+            member.errand = errand;
+            member.deadline = deadline;
+        });
     }
 
-    /// Opens a new exchange for every device that takes part, and returns how many there are.
-    pub(super) fn open(&mut self, enter: impl Fn(u32, &Member) -> (State, Option<GpsInstant>)) -> u32 {
+    /// Decides in `stage` how a device stands; its part in the exchange under way is over.
+    pub(super) fn conclude(&mut self, index: u32, standing: Standing, stage: StageKind, now: GpsInstant) {
+        let before = self.get(index).is_some_and(|member| member.standing.is_silent_in(stage));
+        self.update(index, |member| {
+            member.standing = standing;
+            member.errand = Errand::None;
+            member.deadline = None;
+            member.since = now;
+        });
+        self.counts.silent += u32::from(standing.is_silent());
+        self.counts.silent = self.counts.silent.saturating_sub(u32::from(before));
+    }
+
+    /// Opens an exchange: `enter` says where each device starts, or that it has no part.
+    pub(super) fn open(&mut self, enter: impl Fn(u32, &Member) -> (Errand, Option<GpsInstant>)) {
         self.ready.clear();
-        self.silent = 0;
-        let mut participants = 0;
+        self.counts.silent = 0;
         for index in self.indices() {
             let Some(member) = self.get(index) else { continue };
-            if matches!(member.state, State::Complete | State::Failed(..)) {
-                continue;
-            }
-            let (state, deadline) = enter(index, member);
-            self.update(index, |member| member.tries = 0);
-            self.set(index, state, deadline);
-            participants += 1;
+            let (errand, deadline) = enter(index, member);
+            self.update(index, |member| {
+                member.tries = 0;
+                // Left first, so that a device still queued is queued anew.
+                member.errand = Errand::None;
+            });
+            self.set(index, errand, deadline);
         }
-        participants
     }
 
     /// The next device whose request may be sent, left in place.
     pub(super) fn peek_ready(&mut self) -> Option<u32> {
         while let Some(&index) = self.ready.front() {
-            if self.get(index).is_some_and(|member| member.state == State::Queued) {
+            if self.get(index).is_some_and(|member| member.errand == Errand::Queued) {
                 return Some(index);
             }
             // It was answered, or failed, while it waited.
@@ -164,10 +189,7 @@ impl Roster {
         if at > now {
             return None;
         }
-        self.timers.pop_first();
-        if let Some(member) = self.members.get_mut(index as usize) {
-            member.deadline = None;
-        }
+        self.update(index, |member| member.deadline = None);
         Some(index)
     }
 }

@@ -3,43 +3,98 @@
 use alloc::vec::Vec;
 use core::time::Duration;
 
+use fuota_proto::{DataRate, McAddr, Version};
+
 use super::io::GroupParameters;
 use crate::config::Config;
-use crate::ids::DevEui;
+use crate::ids::{DevEui, GroupId};
 use crate::percent::Percent;
 use crate::region::Region;
-use fuota_proto::DataRate;
+use crate::time::GpsInstant;
 
 /// A campaign as the operator wants it, not yet checked.
 #[derive(Clone, Debug)]
+#[non_exhaustive]
 pub struct CampaignSpec {
-    /// The data block.
+    /// What the campaign is for.
+    pub kind: Kind,
+    /// The data block; not used by a multicast setup campaign.
     pub image: Vec<u8>,
-    /// Its four-octet description, caller-chosen (TS004-1.0.0 §3.3).
+    /// Its four-octet description, caller-chosen (TS004-1.0.0 §3.3). A firmware update replaces it by the target
+    /// version.
     pub descriptor: [u8; 4],
+    /// Counts the fragmentation sessions of a device's index (TS004-2.0.0 §3.3): larger than in any campaign
+    /// before that used the index on any of these devices.
+    pub session_cnt: u16,
+    /// Whether devices of version 2 are asked to report completion by themselves (TS004-2.0.0 §3.3).
+    pub ack_reception: bool,
     /// Who shall receive it.
     pub devices: Vec<DeviceSpec>,
-    /// The multicast group that carries it.
-    pub group: GroupParameters,
+    /// The multicast groups that carry it.
+    pub groups: Vec<GroupSpec>,
     /// Where the fleet is.
     pub region: Region,
     /// Data rate of the devices' uplinks, which their RX1 downlinks share.
     pub uplink_data_rate: DataRate,
-    /// How losses are made good.
-    pub redundancy: Redundancy,
+    /// When the multicast session starts; computed when unset.
+    pub session_start: Option<GpsInstant>,
     /// The campaign fails once it has lasted this long.
     pub max_duration: Duration,
     /// Everything else.
     pub config: Config,
 }
 
-/// A device as the operator knows it.
+impl CampaignSpec {
+    /// A campaign without devices and groups yet, that may last a day.
+    #[must_use]
+    pub fn new(kind: Kind, region: Region, image: Vec<u8>) -> Self {
+        Self {
+            kind,
+            image,
+            descriptor: [0; 4],
+            session_cnt: 0,
+            ack_reception: false,
+            devices: Vec::new(),
+            groups: Vec::new(),
+            region,
+            uplink_data_rate: region.rx2_data_rate(),
+            session_start: None,
+            max_duration: Duration::from_secs(24 * 3600),
+            config: Config::default(),
+        }
+    }
+}
+
+/// What a campaign is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct DeviceSpec {
-    /// Its name.
-    pub dev_eui: DevEui,
-    /// Time between its ordinary uplinks.
-    pub uplink_period: Duration,
+#[non_exhaustive]
+pub enum Kind {
+    /// Groups and a session on every device; what is sent then is the application's business.
+    MulticastSetup,
+    /// A data block on every device.
+    Binary,
+    /// A firmware image on every device, installed and verified.
+    Firmware(FirmwareSpec),
+}
+
+/// What a firmware update leads to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct FirmwareSpec {
+    /// The version that devices shall run in the end.
+    pub target: Version,
+    /// The hardware version that devices must report, if it matters.
+    pub hardware: Option<Version>,
+    /// When devices shall reboot into it; unset: by themselves, once they hold it.
+    pub reboot: Option<GpsInstant>,
+}
+
+/// A multicast group and how losses in it are made good.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct GroupSpec {
+    /// The group itself.
+    pub parameters: GroupParameters,
+    /// How losses are made good.
+    pub redundancy: Redundancy,
 }
 
 /// How losses are made good.
@@ -49,4 +104,104 @@ pub enum Redundancy {
     Fec(Percent),
     /// FEC off: further rounds of the uncoded fragments, up to `datafrag_loops_max`.
     Rounds,
+}
+
+/// A device as the operator knows it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct DeviceSpec {
+    /// Its name.
+    pub dev_eui: DevEui,
+    /// Time between its ordinary uplinks.
+    pub uplink_period: Duration,
+    /// The group that it belongs to.
+    pub group: GroupId,
+    /// How it listens to unicast.
+    pub class: DeviceClass,
+    /// Version of its multicast setup package; asked for when unset.
+    pub multicast: Option<PackageVersion>,
+    /// Version of its fragmentation package; asked for when unset.
+    pub fragmentation: Option<PackageVersion>,
+    /// Whether it speaks clock synchronisation (TS003), so that it can be told to ask for the time.
+    pub clock_sync: bool,
+    /// The group membership that it is known to hold.
+    pub membership: Option<Membership>,
+    /// The firmware version that it is known to run.
+    pub firmware: Option<Version>,
+    /// What its model can take.
+    pub limits: Limits,
+}
+
+impl DeviceSpec {
+    /// A class A device of version 1 in the first group, without known limits.
+    ///
+    /// Its other properties are fields to be set.
+    #[must_use]
+    pub const fn new(dev_eui: DevEui, uplink_period: Duration) -> Self {
+        Self {
+            dev_eui,
+            uplink_period,
+            group: GroupId(0),
+            class: DeviceClass::A,
+            multicast: Some(PackageVersion::V1),
+            fragmentation: Some(PackageVersion::V1),
+            clock_sync: false,
+            membership: None,
+            firmware: None,
+            limits: Limits { nb_frag: None, frag_size: None },
+        }
+    }
+}
+
+/// How a device listens to unicast downlinks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum DeviceClass {
+    /// Only after its own uplinks.
+    A,
+    /// Always.
+    C,
+}
+
+/// The version of an application package.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum PackageVersion {
+    /// Edition 1.0.0.
+    V1,
+    /// Edition 2.0.0.
+    V2,
+}
+
+impl PackageVersion {
+    /// The version that a `PackageVersionAns` names.
+    #[must_use]
+    pub const fn from_wire(version: u8) -> Option<Self> {
+        match version {
+            1 => Some(Self::V1),
+            2 => Some(Self::V2),
+            _ => None,
+        }
+    }
+}
+
+/// A multicast group that a device already holds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Membership {
+    /// The group's address.
+    pub mc_addr: McAddr,
+    /// Which of the operator's group keys it has: the group's own name for its key, not the key.
+    pub key_id: u32,
+    /// Lowest frame counter that the device accepts.
+    pub min_mc_fcnt: u32,
+    /// First frame counter that it no longer accepts.
+    pub max_mc_fcnt: u32,
+}
+
+/// What a device model can take; `None`: whatever the standard allows.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Limits {
+    /// Most uncoded fragments.
+    pub nb_frag: Option<u16>,
+    /// Longest fragment, octets.
+    pub frag_size: Option<u8>,
 }

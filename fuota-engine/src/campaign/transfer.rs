@@ -1,6 +1,5 @@
-//! The multicast flow: a round of fragments, in order, paced by the duty cycle, every one of them accounted for.
+//! The multicast flow: rounds of fragments, in order, paced by the duty cycle, every one of them accounted for.
 
-use alloc::collections::VecDeque;
 use alloc::vec::Vec;
 use core::time::Duration;
 
@@ -10,205 +9,195 @@ use fuota_proto::fragmentation::v1::DataFragment;
 
 use super::event::{CampaignStatus, Cause, StageKind, StageStatus, Warning};
 use super::io::{Dest, Output, Report};
-use super::setup::{FRAG_INDEX, encode};
-use super::tx::{Cargo, tx_id};
+use super::question::encode;
+use super::stream::{InFlight, Key, PollStep, streams};
+use super::tx::Cargo;
 use super::{Campaign, Phase};
 use crate::time::GpsInstant;
 
 /// Pause after the network server took nothing.
 pub(super) const REST: Duration = Duration::from_secs(1);
 
-/// One round of fragments under way.
-#[derive(Clone, Debug)]
-pub(super) struct Transfer {
-    /// Number of the next fragment that was never sent in this round.
-    next: u16,
-    /// Number of the round's last fragment.
-    last: u16,
-    /// Fragments that did not go on air and have to be sent again.
-    again: VecDeque<u16>,
-    /// The fragment whose report is waited for, and until when.
-    in_flight: Option<InFlight>,
-    /// Transmissions whose report did not come in time; it may still come.
-    unreported: Vec<(u32, u16)>,
-}
-
-/// A multicast transmission whose report is waited for.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct InFlight {
-    pub(super) serial: u32,
-    pub(super) cargo: Cargo,
-    /// `None`: for ever.
-    pub(super) gives_up_at: Option<GpsInstant>,
-}
-
-impl InFlight {
-    pub(super) fn has_expired(&self, now: GpsInstant) -> bool {
-        self.gives_up_at.is_some_and(|at| now >= at)
-    }
-}
-
-impl Transfer {
-    fn new(last: u16) -> Self {
-        Self { next: 1, last, again: VecDeque::new(), in_flight: None, unreported: Vec::new() }
-    }
-
-    /// Fragments sent, of how many.
-    pub(super) fn progress(&self) -> (u32, u32) {
-        (u32::from(self.next - 1), u32::from(self.last))
-    }
-
-    /// The next fragment to send.
-    fn upcoming(&self) -> Option<u16> {
-        self.again.front().copied().or((self.next <= self.last).then_some(self.next))
-    }
-
-    /// Takes the fragment that [`upcoming`](Self::upcoming) named.
-    fn take(&mut self) {
-        if self.again.pop_front().is_none() {
-            self.next += 1;
-        }
-    }
-
-    /// Forgets a transmission that was reported; tells whether it was known.
-    fn reported(&mut self, serial: u32) -> bool {
-        if self.in_flight.is_some_and(|tx| tx.serial == serial) {
-            self.in_flight = None;
-            return true;
-        }
-        let known = self.unreported.iter().position(|&(other, _)| other == serial);
-        known.map(|at| self.unreported.swap_remove(at)).is_some()
-    }
-
-    /// Every transmission that the network server may still hold.
-    pub(super) fn held(&self) -> impl Iterator<Item = crate::ids::TxId> + '_ {
-        let in_flight = self.in_flight.iter().map(|tx| tx_id(tx.serial, tx.cargo));
-        in_flight.chain(self.unreported.iter().map(|&(serial, n)| tx_id(serial, Cargo::Fragment(n))))
-    }
-}
-
 impl Campaign {
     /// Starts the first round, after every device has had time to open its window.
     pub(super) fn begin_transfer(&mut self) {
-        let Some(session) = self.session else { return };
-        self.next_multicast = self.next_multicast.max(session.start + self.plan.first_fragment_offset());
-        let participants = self.roster.counts().done;
-        self.begin_stage(StageKind::DataFragment, participants);
-        self.phase = Phase::Transfer(Transfer::new(self.plan.round_frames()));
-    }
-
-    /// Starts a further round of all uncoded fragments: devices report a count, not what they are missing.
-    pub(super) fn begin_round(&mut self) {
-        self.round += 1;
-        self.phase = Phase::Transfer(Transfer::new(self.plan.round_frames()));
-    }
-
-    /// Whether a whole further round and its poll fit into what is left of the session and of the campaign.
-    pub(super) fn has_time_for_round(&self) -> bool {
-        let start = self.now.max(self.next_multicast);
-        let end = start + self.plan.fragments_duration() + self.plan.poll_window();
-        end <= self.deadline && self.session.is_some_and(|session| end <= session.end)
-    }
-
-    /// The next fragment, if one is due.
-    pub(super) fn next_fragment(&mut self) -> Option<Output> {
-        let Phase::Transfer(transfer) = &self.phase else { return None };
-        let n = transfer.upcoming()?;
-        if transfer.in_flight.is_some() || self.now < self.next_multicast || self.frames_left == 0 {
-            return None;
-        }
-        let payload = self.encode_fragment(n)?;
-        let (output, in_flight) = self.multicast(Cargo::Fragment(n), payload);
-        let waits = !self.plan.config().summary_reports_disabled;
-        let (_, gap) = self.plan.fragment_timing();
-        self.next_multicast = self.now + gap;
-        if let Phase::Transfer(transfer) = &mut self.phase {
-            transfer.take();
-            if waits {
-                transfer.in_flight = Some(in_flight);
-            } else {
-                transfer.unreported.push((in_flight.serial, n));
+        for (group, state) in self.plan.groups().iter().zip(&mut self.groups) {
+            if let Some(session) = state.session {
+                let first = session.start + self.plan.first_fragment_offset(group);
+                state.next_multicast = state.next_multicast.max(first);
             }
         }
-        Some(output)
+        self.streams = streams(&self.plan, self.roster.members());
+        self.begin_stage(StageKind::DataFragment, self.roster.counts().running);
+        self.phase = Phase::Transfer;
     }
 
-    fn encode_fragment(&self, n: u16) -> Option<Vec<u8>> {
-        let geometry = *self.plan.geometry();
-        let mut data = alloc::vec![0; usize::from(geometry.frag_size())];
-        let encoder = Encoder::new(geometry, self.plan.rule(), &self.plan.spec.image).ok()?;
-        encoder.fragment(FragmentNumber::new(n)?, &mut data).ok()?;
-        Some(encode(&DataFragment { frag_index: FRAG_INDEX, n: FragN::from_wire(n), data: &data }))
+    /// Whether a whole further round of a stream and its poll fit into what is left of the session and of the
+    /// campaign.
+    pub(super) fn has_time_for_round(&self, key: Key) -> bool {
+        let (Some(group), Some(state)) =
+            (self.plan.group(key.group), self.groups.get(usize::from(key.group)))
+        else {
+            return false;
+        };
+        let start = self.now.max(state.next_multicast);
+        let end = start + self.plan.fragments_duration(group) + self.plan.poll_window();
+        end <= self.deadline && state.session.is_some_and(|session| end <= session.end)
     }
 
-    /// A multicast transmission, and what is needed to wait for its report.
-    pub(super) fn multicast(&mut self, cargo: Cargo, payload: Vec<u8>) -> (Output, InFlight) {
-        let config = self.plan.config();
-        let (port, timeout) = (config.fmcport, config.summary_report_timeout);
-        let expires_at = self.session.map_or(self.deadline, |session| session.end);
-        let dest = Dest::Multicast(self.plan.group().id);
-        let (serial, transmit) = self.transmit(cargo, dest, port, payload, expires_at);
-        self.frames_left = self.frames_left.saturating_sub(1);
+    /// The next multicast downlink, fragment or status request, if one is due.
+    pub(super) fn next_multicast(&mut self) -> Option<Output> {
+        (0..self.streams.len()).find_map(|stream| self.next_of_stream(stream))
+    }
+
+    fn next_of_stream(&mut self, index: usize) -> Option<Output> {
+        let stream = self.streams.get(index)?;
+        let (key, polling) = (stream.key, self.phase == Phase::Polling);
+        let state = self.groups.get(usize::from(key.group))?;
+        if state.in_flight.is_some() || self.now < state.next_multicast || state.frames_left == 0 {
+            return None;
+        }
+        let tag = u16::try_from(index).ok()?;
+        let (cargo, payload) = match (polling, stream.poll) {
+            (true, PollStep::Due { participants }) => {
+                (Cargo::Poll { stream: tag }, Self::encode_poll(key, participants))
+            }
+            (true, _) => return None,
+            (false, _) => {
+                let n = stream.upcoming()?;
+                (Cargo::Fragment { stream: tag, n }, self.encode_fragment(key, n)?)
+            }
+        };
+        let group = self.plan.group(key.group)?;
+        let gap = self.plan.multicast_gap(group, payload.len());
+        let dest = Dest::Multicast(group.parameters().id);
+        let expires_at = state.session.map_or(self.deadline, |session| session.end);
+        let port = self.plan.config().fmcport;
+        let (serial, transmit) = self.transmit(cargo, dest, port, payload, expires_at, None);
+        self.note_multicast(key.group, serial, cargo, gap);
+        Some(Output::Transmit(transmit))
+    }
+
+    /// A multicast downlink was handed to the network server.
+    fn note_multicast(&mut self, group: u8, serial: u32, cargo: Cargo, gap: Duration) {
+        let timeout = self.plan.config().summary_report_timeout;
+        let waits = !self.plan.config().summary_reports_disabled;
         let gives_up_at = (!timeout.is_zero()).then(|| self.now + timeout);
-        (Output::Transmit(transmit), InFlight { serial, cargo, gives_up_at })
+        if let Some(state) = self.groups.get_mut(usize::from(group)) {
+            state.next_multicast = self.now + gap;
+            state.frames_left = state.frames_left.saturating_sub(1);
+            if waits {
+                state.in_flight = Some(InFlight { serial, cargo, gives_up_at });
+            } else {
+                state.unreported.push((serial, cargo));
+            }
+        }
+        match cargo {
+            Cargo::Fragment { stream, .. } => {
+                if let Some(stream) = self.streams.get_mut(usize::from(stream)) {
+                    stream.take();
+                }
+            }
+            Cargo::Poll { stream } => self.note_poll(stream, waits),
+            Cargo::Request(_) | Cargo::Reply => {}
+        }
+    }
+
+    /// The octets of a stream's fragment `n`.
+    pub(super) fn encode_fragment(&self, key: Key, n: u16) -> Option<Vec<u8>> {
+        let geometry = self.plan.group(key.group)?.block()?.geometry;
+        let mut data = alloc::vec![0; usize::from(geometry.frag_size())];
+        let encoder = Encoder::new(geometry, key.rule(), self.plan.image()).ok()?;
+        encoder.fragment(FragmentNumber::new(n)?, &mut data).ok()?;
+        Some(encode(&DataFragment { frag_index: key.frag_index, n: FragN::from_wire(n), data: &data }))
     }
 
     /// What became of a fragment.
-    pub(super) fn on_fragment_report(&mut self, serial: u32, n: u16, report: Report) {
-        if let Report::Sent { at } = report {
-            self.ledger.note(|stage| stage.fragments += 1);
-            let (airtime, gap) = self.plan.fragment_timing();
-            self.next_multicast = self.next_multicast.max((at - airtime) + gap);
-        }
-        let Phase::Transfer(transfer) = &mut self.phase else { return };
-        // A report that comes twice must not send the fragment twice.
-        if !transfer.reported(serial) {
+    pub(super) fn on_fragment_report(&mut self, stream: u16, n: u16, serial: u32, report: Report) {
+        let now = self.now;
+        let Some(stream) = self.streams.get_mut(usize::from(stream)) else { return };
+        let (Some(state), Some(group)) =
+            (self.groups.get_mut(usize::from(stream.key.group)), self.plan.group(stream.key.group))
+        else {
+            return;
+        };
+        // A report that comes twice must not count, or send the fragment again.
+        if !state.reported(serial) {
             return;
         }
-        if matches!(report, Report::Refused(_) | Report::Dropped) {
-            transfer.again.push_back(n);
-            self.frames_left = self.frames_left.saturating_add(1);
-            self.next_multicast = self.next_multicast.max(self.now + REST);
+        match report {
+            Report::Sent { at } => {
+                if let Some(block) = group.block() {
+                    state.next_multicast = state.next_multicast.max((at - block.airtime) + block.gap);
+                }
+                self.ledger.note(|stage| stage.fragments += 1);
+            }
+            Report::Refused(_) | Report::Dropped => {
+                if self.phase == Phase::Transfer {
+                    stream.again.push_back(n);
+                }
+                state.refused(now + REST);
+            }
         }
     }
 
-    /// Moves on once every fragment is accounted for.
+    /// Moves on once every fragment of every stream is accounted for.
     pub(super) fn settle_transfer(&mut self) -> bool {
-        let over = self.session.is_none_or(|session| self.now >= session.end);
-        let Phase::Transfer(transfer) = &mut self.phase else { return false };
-        let mut missed = false;
-        if let Some(tx) = transfer.in_flight.take_if(|tx| tx.has_expired(self.now)) {
-            if let Cargo::Fragment(n) = tx.cargo {
-                transfer.unreported.push((tx.serial, n));
-            }
-            missed = true;
-        }
-        let sent = transfer.upcoming().is_none() && transfer.in_flight.is_none();
-        if missed {
-            self.warn(Warning::ReportMissing);
-        }
+        self.give_up_reports();
+        let sent = self.streams.iter().all(|stream| stream.upcoming().is_none())
+            && self.groups.iter().all(|group| group.in_flight.is_none());
+        let Some(stage) = self.stage() else { return false };
         if sent {
-            if self.round == 1 {
-                self.end_stage(StageStatus::Completed, self.roster.counts().done);
+            if stage == StageKind::DataFragment {
+                self.end_stage(StageStatus::Completed, self.roster.counts().running);
             }
-            self.begin_poll();
-        } else if over {
-            self.close(CampaignStatus::Failed, Some(Cause::NoTimeLeft { stage: self.stage() }));
-        } else if self.frames_left == 0 {
-            self.close(CampaignStatus::Failed, Some(Cause::CountersExhausted { stage: self.stage() }));
-        } else {
-            return false;
+            self.end_round();
+            return true;
         }
+        let unfinished = self.streams.iter().filter(|stream| stream.upcoming().is_some());
+        let stuck = unfinished.filter_map(|stream| {
+            let state = self.groups.get(usize::from(stream.key.group))?;
+            if state.session.is_none_or(|session| self.now >= session.end) {
+                Some(Cause::NoTimeLeft { stage })
+            } else if state.frames_left == 0 && state.in_flight.is_none() {
+                Some(Cause::CountersExhausted { stage })
+            } else {
+                None
+            }
+        });
+        let Some(cause) = stuck.into_iter().next() else { return false };
+        self.close(CampaignStatus::Failed, Some(cause));
         true
     }
 
-    /// When the round needs attention.
-    pub(super) fn transfer_wakes_at(&self, transfer: &Transfer) -> Option<GpsInstant> {
-        let ends = self.session.map(|session| session.end);
-        let next = match &transfer.in_flight {
-            Some(tx) => tx.gives_up_at,
-            None => Some(self.next_multicast),
-        };
-        next.into_iter().chain(ends).min()
+    /// Stops waiting for reports that are overdue.
+    pub(super) fn give_up_reports(&mut self) {
+        let now = self.now;
+        for at in 0..self.groups.len() {
+            let Some(cargo) = self.groups.get_mut(at).and_then(|state| state.give_up(now)) else { continue };
+            self.warn(Warning::ReportMissing);
+            if let Cargo::Poll { stream } = cargo {
+                // It may have been heard: the answers' window opens all the same.
+                self.open_window(stream, now);
+            }
+        }
+    }
+
+    /// When the multicast flow needs attention.
+    pub(super) fn multicast_wakes_at(&self) -> Option<GpsInstant> {
+        let groups = self.groups.iter().flat_map(|state| {
+            let ends = state.session.map(|session| session.end);
+            let next = match &state.in_flight {
+                Some(tx) => tx.gives_up_at,
+                None => Some(state.next_multicast),
+            };
+            [ends, next]
+        });
+        let windows = self.streams.iter().map(|stream| match stream.poll {
+            PollStep::Window(until) if self.phase == Phase::Polling => Some(until),
+            _ => None,
+        });
+        // What is past has been dealt with.
+        groups.chain(windows).flatten().filter(|&at| at > self.now).min()
     }
 }

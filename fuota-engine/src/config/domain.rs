@@ -4,7 +4,7 @@ use core::fmt;
 use core::time::Duration;
 use std::string::{String, ToString};
 
-use super::{StageEnd, StatusRounds, StatusThreshold};
+use super::{CleanUp, StageEnd, StatusRounds, StatusThreshold};
 use crate::percent::Percent;
 
 /// The values that a parameter accepts.
@@ -265,6 +265,7 @@ macro_rules! named_field {
 named_field! {
     StageEnd { "settled" => Settled, "threshold" => Threshold }
     StatusRounds { "multicast" => Multicast, "unicast" => Unicast }
+    CleanUp { "full" => Full, "documented" => Documented }
 }
 
 impl<T: FieldValue> FieldValue for Option<T> {

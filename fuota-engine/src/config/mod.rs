@@ -42,6 +42,10 @@ pub struct Config {
     pub uplink_port: u8,
     /// From the beginning of the class session stage to the session's start; computed from the fleet when unset.
     pub mcsession_delay: Option<Duration>,
+    /// Beacons to wait before a class B session is sure to begin; replaces `classb_opening_delay` when set.
+    pub classb_start_beacons_delay: Option<u16>,
+    /// Added to a computed start in class B, so that devices find a beacon.
+    pub classb_opening_delay: Duration,
     /// From the opening of the class C window to the first fragment, the devices' clock tolerance apart.
     pub first_fragment_delay: Duration,
     /// Least time between the starts of two multicast downlinks.
@@ -88,6 +92,8 @@ pub struct Config {
     pub stage_end: StageEnd,
     /// How the status is asked for after a further round.
     pub status_rounds: StatusRounds,
+    /// What devices are asked to let go of when a campaign is stopped or fails.
+    pub clean_up: CleanUp,
 }
 
 impl Default for Config {
@@ -99,6 +105,8 @@ impl Default for Config {
             fdmport: 203,
             uplink_port: 10,
             mcsession_delay: None,
+            classb_start_beacons_delay: None,
+            classb_opening_delay: Duration::from_secs(128),
             first_fragment_delay: Duration::from_secs(3),
             mcast_msg_delay: Duration::ZERO,
             ucast_msg_delay: Duration::ZERO,
@@ -122,6 +130,7 @@ impl Default for Config {
             time_sync_tolerance: Duration::from_secs(1),
             stage_end: StageEnd::Settled,
             status_rounds: StatusRounds::Multicast,
+            clean_up: CleanUp::Full,
         }
     }
 }
@@ -163,4 +172,13 @@ pub enum StatusRounds {
     Multicast,
     /// Each device still missing fragments by unicast.
     Unicast,
+}
+
+/// What devices are asked to let go of when a campaign is stopped or fails.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum CleanUp {
+    /// Reboot times and images of a firmware update, fragmentation sessions, groups.
+    Full,
+    /// Reboot times and images of a firmware update only.
+    Documented,
 }

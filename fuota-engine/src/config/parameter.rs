@@ -3,7 +3,7 @@
 use std::string::String;
 
 use super::domain::{Domain, FieldValue, Setting};
-use super::{Config, StageEnd, StatusRounds};
+use super::{CleanUp, Config, StageEnd, StatusRounds};
 
 /// One key of a configuration file.
 #[derive(Clone, Copy, Debug)]
@@ -130,9 +130,10 @@ parameters! {
         "from the beginning of the class session stage to the session's start; unset: computed from the fleet"
         => mcsession_delay;
     "classb_start_beacons_delay" ["beacons"] Domain::Whole { least: 0, most: 1_000 },
-        "beacons to wait before a class B session is sure to begin";
+        "beacons to wait before a class B session is sure to begin; unset: classb_opening_delay counts"
+        => classb_start_beacons_delay;
     "classb_opening_delay" ["s"] Domain::Seconds { least: 0, most: DAY },
-        "time after which a class B session is sure to be open";
+        "added to a computed start in class B, so that devices find a beacon" => classb_opening_delay;
     "first_fragment_delay" ["s"] Domain::Seconds { least: 0, most: 3_600 },
         "from the opening of the class C window to the first fragment" => first_fragment_delay;
     "mcast_msg_delay" ["ms"] Domain::Millis { least: 0, most: HOUR_MS },
@@ -186,6 +187,8 @@ parameters! {
         "a unicast stage ends when every device is settled, or as soon as enough have succeeded" => stage_end;
     "status_rounds" [""] Domain::Choice(StatusRounds::NAMES),
         "how the status is asked for after a further round" => status_rounds;
+    "cleanup" [""] Domain::Choice(CleanUp::NAMES),
+        "what devices are asked to let go of when a campaign is stopped or fails" => clean_up;
     "retry_ineligible_gateways" ["0/1"] Domain::Flag, "adds a retry parameter to multicast downlinks";
     "metrics_frame" ["s"] Domain::Seconds { least: 0, most: DAY }, "period of metrics";
     "logging_level" ["level"] Domain::Whole { least: 0, most: 10 }, "0 logs least";

@@ -12,17 +12,19 @@ use std::time::Duration;
 use fuota_engine::campaign::Campaign;
 use fuota_engine::campaign::event::{Event, Outcome, Warning};
 use fuota_engine::campaign::io::{
-    Dest, GroupOrder, GroupParameters, GroupReport, Input, Order, Output, Refusal, Report, Transmit,
+    DeriveOrder, Derived, Dest, GroupOrder, GroupParameters, GroupReport, Input, Order, Output, Refusal,
+    Report, SessionClass, Transmit,
 };
 use fuota_engine::campaign::plan::Plan;
-use fuota_engine::campaign::spec::{CampaignSpec, DeviceSpec, Redundancy};
-use fuota_engine::config::Config;
+use fuota_engine::campaign::record::{Record, Restore};
+use fuota_engine::campaign::spec::{CampaignSpec, DeviceSpec, GroupSpec, Kind, Redundancy};
+use fuota_engine::config::CleanUp;
 use fuota_engine::ids::{DevEui, GroupId};
 use fuota_engine::percent::Percent;
 use fuota_engine::region::Region;
 use fuota_engine::time::GpsInstant;
 use fuota_proto::{
-    DataRate, EncryptedMcKey, FragCount, McAddr, McGroupId, TimeToStart, fragmentation::v1 as frag,
+    DataRate, EncryptedMcKey, FragCount, McAddr, McGroupId, Mic, TimeToStart, fragmentation::v1 as frag,
     multicast::v1 as mc,
 };
 
@@ -31,28 +33,33 @@ pub const START: GpsInstant = GpsInstant::from_secs(1_400_000_000);
 /// Time between a scripted device's uplinks.
 pub const PERIOD: Duration = Duration::from_secs(100);
 
-/// `count` devices and an image of ten fragments, FEC on with one parity fragment, no losses expected.
-pub fn spec(count: u64) -> CampaignSpec {
-    let region = Region::Eu868;
-    let mut config = Config::default();
-    config.fsize = Some(10);
-    CampaignSpec {
-        image: (0..97).collect(),
-        descriptor: [1, 2, 3, 4],
-        devices: (1..=count).map(|n| DeviceSpec { dev_eui: DevEui(n), uplink_period: PERIOD }).collect(),
-        group: GroupParameters {
+/// The group of every small campaign.
+pub fn group() -> GroupSpec {
+    GroupSpec {
+        parameters: GroupParameters {
             id: GroupId(0),
             mc_group_id: McGroupId::MIN,
             mc_addr: McAddr(0x01A2_B3C4),
-            frequency: region.rx2_frequency(),
+            key_id: 1,
+            class: SessionClass::C,
+            frequency: Region::Eu868.rx2_frequency(),
             data_rate: DataRate::new(5).unwrap(),
         },
-        region,
-        uplink_data_rate: DataRate::new(5).unwrap(),
         redundancy: Redundancy::Fec(Percent::whole(10)),
-        max_duration: Duration::from_secs(24 * 3600),
-        config,
     }
+}
+
+/// `count` devices and an image of ten fragments, FEC on with one parity fragment, no losses expected.
+pub fn spec(count: u64) -> CampaignSpec {
+    let mut spec = CampaignSpec::new(Kind::Binary, Region::Eu868, (0..97).collect());
+    spec.descriptor = [1, 2, 3, 4];
+    spec.devices = (1..=count).map(|n| DeviceSpec::new(DevEui(n), PERIOD)).collect();
+    spec.groups = vec![group()];
+    spec.uplink_data_rate = DataRate::new(5).unwrap();
+    spec.config.fsize = Some(10);
+    // Most tests are about what happens before the end is decided.
+    spec.config.clean_up = CleanUp::Documented;
+    spec
 }
 
 /// What a device hears.
@@ -152,6 +159,7 @@ pub struct Stage {
     pub now: GpsInstant,
     pub log: Vec<String>,
     pub events: Vec<Event>,
+    pub records: Vec<Record>,
     pub outcome: Option<Outcome>,
     /// Every multicast frame handed to the network server, with its moment.
     pub multicasts: Vec<(GpsInstant, Transmit)>,
@@ -159,13 +167,21 @@ pub struct Stage {
     agenda: BTreeMap<(GpsInstant, u64), Happening>,
     serial: u64,
     fate: Fate,
+    plan: Plan,
+    /// Outputs until the server crashes and is restarted.
+    crash_in: Option<usize>,
+    /// Whether it was restarted and has not been woken since.
+    restarted: bool,
+    /// Outputs taken so far.
+    pub outputs: usize,
 }
 
 impl Stage {
     /// Devices that all answer as they should.
     pub fn new(spec: CampaignSpec) -> Self {
         let count = spec.devices.len();
-        let campaign = Campaign::new(Plan::new(spec).unwrap(), START);
+        let plan = Plan::new(spec).unwrap();
+        let campaign = Campaign::new(plan.clone(), START);
         let device = || Device {
             script: Box::new(|heard, _, now| good(heard, now)),
             heard: true,
@@ -177,12 +193,17 @@ impl Stage {
             now: START,
             log: Vec::new(),
             events: Vec::new(),
+            records: Vec::new(),
             outcome: None,
             multicasts: Vec::new(),
             devices: (0..count).map(|_| device()).collect(),
             agenda: BTreeMap::new(),
             serial: 0,
             fate: Box::new(|_, _| None),
+            plan,
+            crash_in: None,
+            restarted: false,
+            outputs: 0,
         };
         for index in 0..count {
             // Far enough apart for one exchange each.
@@ -211,6 +232,35 @@ impl Stage {
     pub fn multicast_fate(mut self, fate: impl FnMut(u32, &Transmit) -> Option<Report> + 'static) -> Self {
         self.fate = Box::new(fate);
         self
+    }
+
+    /// Has the server crash when it has taken so many outputs: the next one is lost, the campaign is rebuilt from
+    /// what was persisted.
+    pub fn crash_after(mut self, outputs: usize) -> Self {
+        self.crash_in = Some(outputs);
+        self
+    }
+
+    /// The campaign's next output, unless the server crashes over it.
+    fn next_output(&mut self) -> Output {
+        loop {
+            let output = self.campaign.poll_output();
+            if matches!(output, Output::Wait(_)) {
+                return output;
+            }
+            self.outputs += 1;
+            if self.crash_in != Some(self.outputs) {
+                return output;
+            }
+            self.restarted = true;
+            let mut restore = Restore::new(self.plan.clone());
+            for record in self.records.clone() {
+                restore.apply(record).unwrap();
+            }
+            // Nothing at all is durable if the very first record was lost: the campaign starts anew.
+            self.campaign =
+                restore.finish(self.now).unwrap_or_else(|_| Campaign::new(self.plan.clone(), self.now));
+        }
     }
 
     /// Has the operator order something after a while.
@@ -258,15 +308,17 @@ impl Stage {
     }
 
     fn timeout(&mut self, at: GpsInstant) {
-        assert!(at > self.now, "the campaign wakes without need at {at}");
-        self.now = at;
-        self.campaign.handle(at, Input::Timeout);
+        // A rebuilt campaign may have slept through something.
+        let overslept = std::mem::take(&mut self.restarted) && at <= self.now;
+        assert!(at > self.now || overslept, "the campaign wakes without need at {at}");
+        self.now = self.now.max(at);
+        self.campaign.handle(self.now, Input::Timeout);
     }
 
     /// Carries out what the campaign wants; returns until when it waits.
     fn drain(&mut self) -> Option<GpsInstant> {
         loop {
-            match self.campaign.poll_output() {
+            match self.next_output() {
                 Output::Wait(until) => return until,
                 Output::Finished(outcome) => self.outcome = Some(outcome),
                 Output::Event(event) => self.events.push(event),
@@ -275,9 +327,18 @@ impl Stage {
                     self.campaign.handle(self.now, Input::Group { id: group.id, report });
                 }
                 Output::Group(_) => self.log.push("release group".into()),
-                Output::Derive { device, .. } => {
-                    let mc_key_encrypted = EncryptedMcKey([device.0 as u8; 16]);
-                    self.campaign.handle(self.now, Input::Derived { device, mc_key_encrypted });
+                Output::Persist(record) => self.records.push(record),
+                Output::Derive(order) => {
+                    let (device, value) = match order {
+                        DeriveOrder::McKey { device, .. } => {
+                            (device, Derived::McKey(EncryptedMcKey([device.0 as u8; 16])))
+                        }
+                        DeriveOrder::BlockMic { device, .. } => {
+                            (device, Derived::BlockMic(Mic([device.0 as u8; 4])))
+                        }
+                        other => panic!("unexpected {other:?}"),
+                    };
+                    self.campaign.handle(self.now, Input::Derived { device, value });
                 }
                 Output::Cancel(id) => {
                     for device in &mut self.devices {

@@ -7,11 +7,11 @@ use std::time::Duration;
 use fuota_engine::campaign::Campaign;
 use fuota_engine::campaign::event::{CampaignStatus, DeviceStatus, FailureReason, Outcome};
 use fuota_engine::campaign::io::{
-    Dest, GroupOrder, GroupParameters, GroupReport, Input, Output as Wanted, Report, Transmit,
+    DeriveOrder, Derived, Dest, GroupOrder, GroupParameters, GroupReport, Input, Output as Wanted, Report,
+    SessionClass, Transmit,
 };
 use fuota_engine::campaign::plan::Plan;
-use fuota_engine::campaign::spec::{CampaignSpec, DeviceSpec, Redundancy};
-use fuota_engine::config::Config;
+use fuota_engine::campaign::spec::{CampaignSpec, DeviceSpec, GroupSpec, Kind, Redundancy};
 use fuota_engine::device::Source;
 use fuota_engine::ids::{DevEui, GroupId};
 use fuota_engine::percent::Percent;
@@ -96,27 +96,22 @@ struct Link {
 }
 
 fn spec(devices: u32, parity: u32) -> CampaignSpec {
-    let mut config = Config::default();
-    config.fsize = Some(10);
-    CampaignSpec {
-        image: (0..200).collect(),
-        descriptor: [1, 2, 3, 4],
-        devices: (0..devices)
-            .map(|n| DeviceSpec { dev_eui: DevEui(n.into()), uplink_period: PERIOD })
-            .collect(),
-        group: GroupParameters {
-            id: GroupId(0),
-            mc_group_id: McGroupId::MIN,
-            mc_addr: MC_ADDR,
-            frequency: Region::Eu868.rx2_frequency(),
-            data_rate: DataRate::new(5).unwrap(),
-        },
-        region: Region::Eu868,
-        uplink_data_rate: DataRate::new(5).unwrap(),
-        redundancy: Redundancy::Fec(Percent::whole(parity)),
-        max_duration: Duration::from_secs(24 * 3600),
-        config,
-    }
+    let parameters = GroupParameters {
+        id: GroupId(0),
+        mc_group_id: McGroupId::MIN,
+        mc_addr: MC_ADDR,
+        key_id: 0,
+        class: SessionClass::C,
+        frequency: Region::Eu868.rx2_frequency(),
+        data_rate: DataRate::new(5).unwrap(),
+    };
+    let mut spec = CampaignSpec::new(Kind::Binary, Region::Eu868, (0..200).collect());
+    spec.descriptor = [1, 2, 3, 4];
+    spec.devices = (0..devices).map(|n| DeviceSpec::new(DevEui(n.into()), PERIOD)).collect();
+    spec.groups = vec![GroupSpec { parameters, redundancy: Redundancy::Fec(Percent::whole(parity)) }];
+    spec.uplink_data_rate = DataRate::new(5).unwrap();
+    spec.config.fsize = Some(10);
+    spec
 }
 
 impl Link {
@@ -220,16 +215,17 @@ impl Link {
                     let report = GroupReport::Provisioned { next_fcnt: self.fcnt };
                     self.campaign.handle(self.now, Input::Group { id: group.id, report });
                 }
-                Wanted::Derive { device, .. } => {
-                    let mc_key_encrypted = wrapped_mc_key();
-                    self.campaign.handle(self.now, Input::Derived { device, mc_key_encrypted });
+                Wanted::Derive(order) => {
+                    let DeriveOrder::McKey { device, .. } = order else { panic!("unexpected {order:?}") };
+                    let value = Derived::McKey(wrapped_mc_key());
+                    self.campaign.handle(self.now, Input::Derived { device, value });
                 }
                 Wanted::Finished(outcome) => self.outcome = Some(outcome),
                 Wanted::Wait(until) => {
                     self.timer = until;
                     return;
                 }
-                Wanted::Group(_) | Wanted::Event(_) => {}
+                Wanted::Group(_) | Wanted::Event(_) | Wanted::Persist(_) => {}
             }
         }
     }

@@ -31,6 +31,7 @@ pub(crate) struct Node {
     pub(crate) air: Air,
     pub(crate) fate: Fate,
     pub(crate) block: Block,
+    fragments: u32,
     /// The radio is taken by a class A exchange until then.
     pub(crate) busy_until: GpsInstant,
     /// When the world looks after it next, periodic uplinks apart.
@@ -104,6 +105,7 @@ impl Node {
             air: Air::new(scenario, device),
             fate: fleet.fate(device),
             block: Block::Partial,
+            fragments: 0,
             busy_until: GpsInstant::EPOCH,
             wakes_at: None,
             uplink: None,
@@ -111,8 +113,8 @@ impl Node {
     }
 
     /// Fragments that reached its session, repeats included.
-    pub(crate) fn fragments_received(&self) -> u32 {
-        self.session.received(FRAG_INDEX).unwrap_or(0)
+    pub(crate) const fn fragments_received(&self) -> u32 {
+        self.fragments
     }
 
     /// Takes a unicast downlink.
@@ -139,6 +141,8 @@ impl Node {
                 group.next_fcnt = fcnt.saturating_add(1);
                 let source = Source::Multicast { group: group.mc_group_id, fcnt };
                 self.session.handle(now, source, opened.port, &opened.payload, &mut self.board);
+                // Kept here because clean-up may delete the session before anybody asks.
+                self.fragments = self.session.received(FRAG_INDEX).unwrap_or(self.fragments);
                 return true;
             }
         }

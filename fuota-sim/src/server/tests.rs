@@ -2,6 +2,8 @@
 
 use fuota_proto::{Frequency, McAddr, McGroupId};
 
+use fuota_engine::campaign::io::SessionClass;
+
 use super::*;
 use crate::scenario::Faults;
 
@@ -19,6 +21,8 @@ fn server() -> Server {
         id: GROUP,
         mc_group_id: McGroupId::MIN,
         mc_addr: McAddr(7),
+        key_id: 0,
+        class: SessionClass::C,
         frequency: Frequency::from_hz(869_525_000).unwrap(),
         data_rate: DataRate::from_wire(5),
     };

@@ -22,10 +22,13 @@ use std::collections::VecDeque;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use fuota_engine::campaign::Campaign;
-use fuota_engine::campaign::event::Outcome;
-use fuota_engine::campaign::io::{GroupOrder, GroupParameters, GroupReport, Input, Order, Output, Report};
-use fuota_engine::campaign::plan::{Plan, PlanError};
-use fuota_engine::campaign::spec::{CampaignSpec, DeviceSpec};
+use fuota_engine::campaign::event::{Event, Outcome};
+use fuota_engine::campaign::io::{
+    DeriveOrder, Derived, GroupOrder, GroupParameters, GroupReport, Input, Order, Output, Report,
+    SessionClass,
+};
+use fuota_engine::campaign::plan::{GroupPlan, Plan, PlanError};
+use fuota_engine::campaign::spec::{CampaignSpec, DeviceSpec, GroupSpec, Kind};
 use fuota_engine::ids::{DevEui, GroupId};
 use fuota_engine::time::GpsInstant;
 use fuota_proto::{McAddr, McGroupId};
@@ -98,17 +101,31 @@ pub struct World {
     on_air: VecDeque<OnAir>,
     /// The moment for which a look at the multicast queue is on the agenda.
     multicast_at: Option<GpsInstant>,
+    /// When the end was decided; clean-up may have followed.
+    decided_at: Option<GpsInstant>,
     outcome: Option<Outcome>,
     journal: Journal,
 }
 
 /// What the record keeps of the plan.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, Default)]
 struct PlanFacts {
     nb_frag: u16,
     frag_size: u8,
     padding: u8,
     parity: u16,
+}
+
+impl PlanFacts {
+    fn of(plan: &Plan) -> Self {
+        let block = plan.groups().first().and_then(GroupPlan::block);
+        block.map_or(Self::default(), |block| Self {
+            nb_frag: block.geometry.nb_frag(),
+            frag_size: block.geometry.frag_size(),
+            padding: block.geometry.padding(),
+            parity: block.parity,
+        })
+    }
 }
 
 impl World {
@@ -120,13 +137,7 @@ impl World {
         let Scenario { devices, region, uplink_data_rate, seed, faults, .. } = *scenario;
         let fleet = Fleet::new(seed, devices, faults);
         let plan = Plan::new(spec(scenario))?;
-        let geometry = plan.geometry();
-        let facts = PlanFacts {
-            nb_frag: geometry.nb_frag(),
-            frag_size: geometry.frag_size(),
-            padding: geometry.padding(),
-            parity: plan.parity(),
-        };
+        let facts = PlanFacts::of(&plan);
         let mut world = Self {
             scenario: scenario.clone(),
             fleet,
@@ -146,6 +157,7 @@ impl World {
             timeouts_at_once: 0,
             on_air: VecDeque::new(),
             multicast_at: None,
+            decided_at: None,
             outcome: None,
             journal: Journal::default(),
         };
@@ -239,13 +251,20 @@ impl World {
                     }
                 }
                 Output::Group(order) => self.group(&order),
-                Output::Derive { device, .. } => {
-                    if let Some(index) = self.fleet.find(device) {
-                        let mc_key_encrypted = self.server.wrap(index);
-                        self.campaign.handle(self.now, Input::Derived { device, mc_key_encrypted });
-                    }
+                Output::Derive(DeriveOrder::McKey { device, .. }) => {
+                    let key = self.fleet.find(device).map(|index| Derived::McKey(self.server.wrap(index)));
+                    self.derived(device, key);
                 }
-                Output::Event(event) => self.journal.event(&event, self.now, observer),
+                // Devices here speak version 1, which has no integrity code.
+                Output::Derive(DeriveOrder::BlockMic { device, .. }) => self.derived(device, None),
+                // This world does not crash, so it keeps no records.
+                Output::Derive(_) | Output::Persist(_) => {}
+                Output::Event(event) => {
+                    if matches!(event, Event::Decided(_)) {
+                        self.decided_at = Some(self.now);
+                    }
+                    self.journal.event(&event, self.now, observer);
+                }
                 Output::Finished(outcome) => self.outcome = Some(outcome),
                 Output::Wait(until) => {
                     self.timer = until;
@@ -255,6 +274,11 @@ impl World {
         }
         self.note_progress(observer);
         Ok(())
+    }
+
+    fn derived(&mut self, device: DevEui, value: Option<Derived>) {
+        let value = value.unwrap_or(Derived::Unavailable);
+        self.campaign.handle(self.now, Input::Derived { device, value });
     }
 
     fn note_progress(&mut self, observer: &mut dyn Observer) {
@@ -298,7 +322,7 @@ impl World {
         Ok(RunRecord {
             outcome,
             started: START,
-            duration: self.now.since(START),
+            duration: self.decided_at.unwrap_or(self.now).since(START),
             stages: self.campaign.stages().to_vec(),
             rounds: self.journal.rounds().to_vec(),
             bytes_checked: u32::try_from(checked).unwrap_or(u32::MAX),
@@ -330,26 +354,21 @@ impl World {
 
 /// The campaign that the scenario describes.
 fn spec(scenario: &Scenario) -> CampaignSpec {
-    CampaignSpec {
-        image: scenario.image.clone(),
-        descriptor: [0; 4],
-        devices: (0..scenario.devices)
-            .map(|device| DeviceSpec {
-                dev_eui: Fleet::dev_eui(device),
-                uplink_period: scenario.uplink_period,
-            })
-            .collect(),
-        group: GroupParameters {
-            id: GroupId(0),
-            mc_group_id: McGroupId::MIN,
-            mc_addr: MC_ADDR,
-            frequency: scenario.region.rx2_frequency(),
-            data_rate: scenario.data_rate,
-        },
-        region: scenario.region,
-        uplink_data_rate: scenario.uplink_data_rate,
-        redundancy: scenario.redundancy,
-        max_duration: scenario.max_duration,
-        config: scenario.config.clone(),
-    }
+    let parameters = GroupParameters {
+        id: GroupId(0),
+        mc_group_id: McGroupId::MIN,
+        mc_addr: MC_ADDR,
+        key_id: 0,
+        class: SessionClass::C,
+        frequency: scenario.region.rx2_frequency(),
+        data_rate: scenario.data_rate,
+    };
+    let mut spec = CampaignSpec::new(Kind::Binary, scenario.region, scenario.image.clone());
+    let device = |device| DeviceSpec::new(Fleet::dev_eui(device), scenario.uplink_period);
+    spec.devices = (0..scenario.devices).map(device).collect();
+    spec.groups = vec![GroupSpec { parameters, redundancy: scenario.redundancy }];
+    spec.uplink_data_rate = scenario.uplink_data_rate;
+    spec.max_duration = scenario.max_duration;
+    spec.config = scenario.config.clone();
+    spec
 }

@@ -76,7 +76,7 @@ impl Observer for StopAt<'_> {
 fn an_operator_can_stop_in_any_stage() {
     let stages = [
         StageKind::McGroupSetup,
-        StageKind::McClassCSession,
+        StageKind::McClassSession,
         StageKind::DataFragment,
         StageKind::FragSessionStatus,
     ];

@@ -91,7 +91,7 @@ fn whoever_watches_sees_every_stage_begin_and_fill_up() {
     let stages = [
         StageKind::McGroupSetup,
         StageKind::FragSessionSetup,
-        StageKind::McClassCSession,
+        StageKind::McClassSession,
         StageKind::DataFragment,
         StageKind::FragSessionStatus,
     ];

@@ -39,7 +39,7 @@ pub(super) const fn stage_colour(stage: StageKind) -> RGBColor {
     match stage {
         StageKind::McGroupSetup => RGBColor(0, 114, 178),
         StageKind::FragSessionSetup => RGBColor(0, 158, 115),
-        StageKind::McClassCSession => RGBColor(204, 121, 167),
+        StageKind::McClassSession => RGBColor(204, 121, 167),
         StageKind::DataFragment => RGBColor(213, 94, 0),
         StageKind::FragSessionStatus => RGBColor(101, 77, 214),
         _ => RGBColor(110, 110, 110),

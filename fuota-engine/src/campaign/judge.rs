@@ -1,0 +1,258 @@
+//! What the answers of the set-up stages mean, and which stage follows.
+
+use alloc::vec::Vec;
+use core::time::Duration;
+
+use fuota_proto::{FragIndex, McGroupId};
+
+use super::answer::{Answer, Status, Verdict};
+use super::event::{CampaignStatus, Cause, Event, FailureReason, StageKind, StageStatus, Warning};
+use super::member::{Errand, Standing};
+use super::plan::timing::START_MARGIN;
+use super::question::{Package, Question};
+use super::spec::{Kind, PackageVersion};
+use super::stream::Session;
+use super::{Campaign, Phase};
+use crate::time::GpsInstant;
+
+/// Slack between a device's idea of the session's start and the server's, besides clock tolerance and airtime.
+const START_SLACK: Duration = Duration::from_secs(2);
+
+impl Campaign {
+    /// Takes an answer of the device at `index`, part of a payload of so many octets.
+    pub(super) fn on_answer(&mut self, index: u32, answer: Answer, payload_len: usize, received: GpsInstant) {
+        match answer {
+            Answer::PackageVersion { identifier, version } => {
+                self.on_package_version(index, identifier, version);
+            }
+            Answer::McGroupSetup { mc_group_id, verdict } => {
+                self.on_mc_group_setup(index, mc_group_id, verdict);
+            }
+            Answer::Session { mc_group_id, starts_in } => {
+                self.on_session(index, mc_group_id, starts_in, payload_len, received);
+            }
+            Answer::FragSessionSetup { frag_index, verdict, index_unsupported, replay } => {
+                if self.is_index(index, frag_index) && self.admit_answer(index, Question::FragSessionSetup) {
+                    self.on_frag_session_setup(index, verdict, index_unsupported, replay);
+                }
+            }
+            Answer::Status { frag_index, status } => {
+                if frag_index.is_none_or(|frag_index| self.is_index(index, frag_index)) {
+                    self.on_status(index, status);
+                }
+            }
+            Answer::BlockReceived { frag_index, mic_error } => {
+                self.on_block_received(index, frag_index, mic_error);
+            }
+            Answer::AppTime(request) => self.on_app_time(index, request, received),
+            Answer::DevVersion { firmware, hardware } => self.on_dev_version(index, firmware, hardware),
+            Answer::DevRebootTime { reboot_time } => self.on_reboot_time(index, reboot_time),
+            Answer::UpgradeImage(ans) => self.on_upgrade_image(index, ans),
+            Answer::McGroupDelete { mc_group_id } => {
+                if self.roster.get(index).is_some_and(|member| member.mc_group_id == mc_group_id) {
+                    self.cleaned(index, Question::McGroupDelete);
+                }
+            }
+            Answer::FragSessionDelete { frag_index } => {
+                if self.is_index(index, frag_index) {
+                    self.cleaned(index, Question::FragSessionDelete);
+                }
+            }
+            Answer::DeleteImage => self.cleaned(index, Question::DeleteImage),
+        }
+    }
+
+    fn is_index(&self, index: u32, frag_index: FragIndex) -> bool {
+        self.roster.get(index).is_some_and(|member| member.frag_index == frag_index)
+    }
+
+    fn on_package_version(&mut self, index: u32, identifier: u8, version: u8) {
+        let package = match identifier {
+            fuota_proto::multicast::PACKAGE_IDENTIFIER => Package::Multicast,
+            fuota_proto::fragmentation::PACKAGE_IDENTIFIER => Package::Fragmentation,
+            _ => return,
+        };
+        if !self.admit_answer(index, Question::PackageVersion(package)) {
+            return;
+        }
+        let Some(version) = PackageVersion::from_wire(version) else {
+            self.fail(index, FailureReason::UnsupportedPackage);
+            return;
+        };
+        self.roster.update(index, |member| match package {
+            Package::Multicast => member.multicast = Some(version),
+            Package::Fragmentation => member.fragmentation = Some(version),
+        });
+        self.roster.set(index, Errand::Done, None);
+    }
+
+    fn on_mc_group_setup(&mut self, index: u32, mc_group_id: McGroupId, verdict: Verdict) {
+        let Some(&member) = self.roster.get(index) else { return };
+        if member.mc_group_id != mc_group_id || !self.admit_answer(index, Question::McGroupSetup) {
+            return;
+        }
+        let Err(status) = verdict else {
+            self.roster.update(index, |member| member.holds.group = true);
+            self.roster.set(index, Errand::Done, None);
+            return;
+        };
+        // Its only error: the device does not support this index. Another one may do.
+        let configured = self.plan.group(member.group).map(|group| group.parameters().mc_group_id);
+        let next = McGroupId::from_wire(member.mc_group_id.get() + 1);
+        if Some(next) == configured {
+            self.fail(index, FailureReason::Refused(status));
+        } else {
+            self.ask_anew(index, |member| member.mc_group_id = next);
+        }
+    }
+
+    fn on_frag_session_setup(&mut self, index: u32, verdict: Verdict, index_unsupported: bool, replay: bool) {
+        let Some(&member) = self.roster.get(index) else { return };
+        match verdict {
+            Ok(()) => self.hold_session(index),
+            // The answer to a first request was lost: the device has the session (TS004-2.0.0 §3.3).
+            Err(_) if replay && member.tries > 1 => self.retry(index, FailureReason::NoAnswer),
+            Err(_) if index_unsupported && member.frag_index != FragIndex::MAX => {
+                let next = FragIndex::from_wire(member.frag_index.get() + 1);
+                self.ask_anew(index, |member| member.frag_index = next);
+            }
+            Err(status) => self.fail(index, FailureReason::Refused(status)),
+        }
+    }
+
+    /// A device of version 2 was asked whether it has the session that it did not confirm.
+    pub(super) fn on_probe(&mut self, index: u32, status: Status) {
+        if !self.admit_answer(index, Question::FragSessionSetup) {
+            return;
+        }
+        if status == Status::NoSession {
+            self.retry(index, FailureReason::NoAnswer);
+        } else {
+            self.hold_session(index);
+        }
+    }
+
+    fn hold_session(&mut self, index: u32) {
+        self.roster.update(index, |member| member.holds.session = true);
+        self.roster.set(index, Errand::Done, None);
+    }
+
+    /// The question is put again with something changed, as if for the first time.
+    fn ask_anew(&mut self, index: u32, change: impl FnOnce(&mut super::Member)) {
+        self.roster.update(index, |member| {
+            change(member);
+            member.tries = 0;
+        });
+        self.roster.set(index, Errand::Queued, None);
+    }
+
+    /// Besides error bits, an answer shows whether the device's clock agrees with the server's: `received` plus
+    /// TimeToStart should be the session's start.
+    fn on_session(
+        &mut self,
+        index: u32,
+        mc_group_id: McGroupId,
+        starts_in: Result<u32, u8>,
+        payload_len: usize,
+        received: GpsInstant,
+    ) {
+        let Some(&member) = self.roster.get(index) else { return };
+        let session = self.groups.get(usize::from(member.group)).and_then(|group| group.session);
+        let Some(session) = session else { return };
+        if member.mc_group_id != mc_group_id || !self.admit_answer(index, Question::Session) {
+            return;
+        }
+        let seconds = match starts_in {
+            Ok(seconds) => seconds,
+            Err(status) => {
+                self.fail(index, FailureReason::Refused(status));
+                return;
+            }
+        };
+        let off = (received + Duration::from_secs(u64::from(seconds))).abs_diff(session.start);
+        let tolerance =
+            self.plan.config().time_sync_tolerance + self.plan.uplink_airtime(payload_len) + START_SLACK;
+        if off <= tolerance {
+            self.roster.set(index, Errand::Done, None);
+            return;
+        }
+        self.warn(Warning::ClockOff { device: member.dev_eui, by: off });
+        if self.plan.device(index).is_some_and(|device| device.clock_sync) {
+            self.force_resync(index);
+        }
+        self.retry(index, FailureReason::ClockMismatch);
+    }
+
+    /// Closes a set-up stage: on to the next one, or the end.
+    pub(super) fn end_set_up_stage(&mut self, question: Question) {
+        let Some(stage) = self.stage() else { return };
+        let counts = self.roster.counts();
+        let (succeeded, required) = (counts.done + counts.successful(), self.plan.required());
+        if succeeded < required {
+            let cause = Cause::BelowThreshold { stage, succeeded, required };
+            self.close(CampaignStatus::Failed, Some(cause));
+            return;
+        }
+        self.end_stage(StageStatus::Completed, succeeded);
+        match (question, self.plan.kind()) {
+            (Question::PackageVersion(_), _) => self.ask(Question::McGroupSetup),
+            (Question::McGroupSetup, Kind::MulticastSetup) | (Question::FragSessionSetup, _) => {
+                self.schedule_sessions();
+            }
+            (Question::McGroupSetup, Kind::Firmware(firmware)) if firmware.reboot.is_some() => {
+                self.ask(Question::DevRebootTime);
+            }
+            (Question::McGroupSetup | Question::DevRebootTime, _) => self.ask(Question::FragSessionSetup),
+            (_, Kind::MulticastSetup) => self.end_multicast_setup(),
+            _ => self.begin_transfer(),
+        }
+    }
+
+    /// Every device with a group and a session has what a multicast setup campaign is for.
+    fn end_multicast_setup(&mut self) {
+        for index in self.roster.indices() {
+            if self
+                .roster
+                .get(index)
+                .is_some_and(|member| member.is_running() && member.errand == Errand::Done)
+            {
+                self.conclude(index, Standing::Complete);
+            }
+        }
+        self.begin_completing();
+    }
+
+    /// Fixes the sessions, the same for every device of a group, and opens their stage.
+    fn schedule_sessions(&mut self) {
+        let stage = StageKind::McClassSession;
+        let start = self.plan.session_start(self.now);
+        let mut cause = None;
+        if self.plan.spec.session_start.is_some() && start <= self.now + START_MARGIN {
+            cause = Some(Cause::SessionStartPassed);
+        }
+        let mut scheduled = Vec::new();
+        for (group, state) in self.plan.groups().iter().zip(&mut self.groups) {
+            match self.plan.session(group, start, self.deadline) {
+                Some((start, time_out, end)) => {
+                    state.session = Some(Session { start, time_out, end });
+                    scheduled.push((group.parameters().id, start, end.since(start)));
+                }
+                None => cause = cause.or(Some(Cause::NoTimeLeft { stage })),
+            }
+        }
+        if let Some(cause) = cause {
+            self.begin_stage(stage, self.roster.counts().running);
+            self.close(CampaignStatus::Failed, Some(cause));
+            return;
+        }
+        self.ask(Question::Session);
+        for (group, start, duration) in scheduled {
+            self.tell(Event::SessionScheduled { group, start, duration });
+        }
+    }
+
+    /// Enough devices have what the campaign is for; late reports still count for a while.
+    pub(super) fn begin_completing(&mut self) {
+        self.phase = Phase::Completing { until: self.now + self.plan.config().complete_delay };
+    }
+}

@@ -1,0 +1,227 @@
+//! One group's share of the plan: how the image is cut for it, and how its frames are paced.
+
+use core::time::Duration;
+
+use fuota_fec::Geometry;
+
+use super::error::{Bound, PlanError, Remedy};
+use super::{LONGEST_CLASS_B_SESSION, LONGEST_CLASS_C_SESSION, MAX_FRAGMENTS};
+use crate::airtime::Modulation;
+use crate::campaign::io::{GroupParameters, SessionClass};
+use crate::campaign::policy::Policy;
+use crate::campaign::spec::{CampaignSpec, GroupSpec, Redundancy};
+
+/// Octets of a DataFragment before its data: CID, and Index&N (TS004-1.0.0 §3.6).
+pub const DATA_FRAGMENT_OVERHEAD: u8 = 3;
+
+/// The data block as one group carries it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Block {
+    /// How the image is cut.
+    pub geometry: Geometry,
+    /// Parity fragments of the first round, R.
+    pub parity: u16,
+    /// Time on air of one fragment.
+    pub airtime: Duration,
+    /// Least time between the starts of two fragments.
+    pub gap: Duration,
+}
+
+impl Block {
+    /// Fragments of the first round, parity included.
+    #[must_use]
+    pub const fn frames(&self) -> u16 {
+        self.geometry.nb_frag() + self.parity
+    }
+}
+
+/// One group of a plan.
+#[derive(Clone, Copy, Debug)]
+pub struct GroupPlan {
+    pub(in crate::campaign) parameters: GroupParameters,
+    pub(in crate::campaign) policy: Policy,
+    pub(in crate::campaign) block: Option<Block>,
+    pub(in crate::campaign) downlink: Modulation,
+    /// How often each fragment is sent: once per parity rule that its devices need.
+    pub(in crate::campaign) copies: u32,
+}
+
+impl GroupPlan {
+    /// The group.
+    #[must_use]
+    pub const fn parameters(&self) -> &GroupParameters {
+        &self.parameters
+    }
+
+    /// The data block as this group carries it; `None` in a multicast setup campaign.
+    #[must_use]
+    pub const fn block(&self) -> Option<&Block> {
+        self.block.as_ref()
+    }
+
+    /// The group of `spec`, with its block if the campaign has one.
+    ///
+    /// `max_frag_size` and `copies` are what its devices allow and need.
+    pub(super) fn new(
+        spec: &CampaignSpec,
+        group: &GroupSpec,
+        max_frag_size: u8,
+        copies: u32,
+        has_block: bool,
+    ) -> Result<Self, PlanError> {
+        let parameters = group.parameters;
+        let data_rate = parameters.data_rate;
+        let undefined = PlanError::UndefinedDataRate { dr: data_rate.get(), region: spec.region };
+        let rate = spec.region.data_rate(data_rate).ok_or(undefined)?;
+        // In class B frequency 0 means the region's hopping (TS005-1.0.0 §3.6); in class C it is reserved.
+        let hopping = matches!(parameters.class, SessionClass::B { .. }) && parameters.frequency.hz() == 0;
+        if parameters.frequency.is_reserved() && !hopping {
+            return Err(PlanError::Frequency { hz: parameters.frequency.hz() });
+        }
+        let mut plan = Self {
+            parameters,
+            policy: Policy::Fixed { parity: 0 },
+            block: None,
+            downlink: rate.modulation,
+            copies,
+        };
+        if has_block {
+            let max = (rate.max_payload - DATA_FRAGMENT_OVERHEAD).min(max_frag_size);
+            let frag_size = frag_size(spec, max)?;
+            let (geometry, parity) = fragments(spec, group.redundancy, frag_size, max)?;
+            let frame = usize::from(frag_size) + usize::from(DATA_FRAGMENT_OVERHEAD);
+            plan.policy = match group.redundancy {
+                Redundancy::Fec(_) => Policy::Fixed { parity },
+                Redundancy::Rounds => Policy::Carousel { rounds_max: spec.config.datafrag_loops_max },
+            };
+            let (airtime, gap) = (plan.downlink.downlink(frame), plan.gap(spec, frame));
+            plan.block = Some(Block { geometry, parity, airtime, gap });
+        }
+        Ok(plan)
+    }
+
+    /// Least time from the start of a multicast downlink with `frm_payload` octets to the start of the next.
+    pub(super) fn gap(&self, spec: &CampaignSpec, frm_payload: usize) -> Duration {
+        let duty = spec.region.rx2_duty().gap(self.downlink.downlink(frm_payload));
+        let slots = match self.parameters.class {
+            // A ping period is 2^(5+k) slots of 30 ms.
+            SessionClass::B { periodicity } => Duration::from_millis(960 << periodicity.get()),
+            SessionClass::C => Duration::ZERO,
+        };
+        duty.max(slots).max(spec.config.mcast_msg_delay)
+    }
+
+    /// From SessionTime to the first fragment: clocks may be late and windows take time to open. In class B the
+    /// beacon is already followed when the session starts.
+    pub(super) fn first_fragment_offset(&self, spec: &CampaignSpec) -> Duration {
+        match self.parameters.class {
+            SessionClass::B { .. } => Duration::ZERO,
+            SessionClass::C => {
+                spec.config.time_sync_tolerance.saturating_add(spec.config.first_fragment_delay)
+            }
+        }
+    }
+
+    /// The longest session of the group's class (TS005-1.0.0 §3.5 and §3.6).
+    pub(super) const fn longest_session(&self) -> Duration {
+        match self.parameters.class {
+            SessionClass::B { .. } => LONGEST_CLASS_B_SESSION,
+            SessionClass::C => LONGEST_CLASS_C_SESSION,
+        }
+    }
+
+    /// One round and its poll must fit the longest session and the campaign.
+    pub(super) fn check_round(&self, spec: &CampaignSpec, poll: Duration) -> Result<(), PlanError> {
+        let Some(block) = &self.block else { return Ok(()) };
+        let frames = u32::from(block.frames()) * self.copies;
+        let around = self.first_fragment_offset(spec).saturating_add(poll);
+        let needed = block.gap.saturating_mul(frames).saturating_add(around);
+        let (allowed, bound) = if spec.max_duration < self.longest_session() {
+            (spec.max_duration, Bound::MaxDuration)
+        } else {
+            (self.longest_session(), Bound::Session)
+        };
+        if needed <= allowed {
+            return Ok(());
+        }
+        let fitting = allowed.saturating_sub(around).as_micros() / block.gap.as_micros().max(1);
+        let fitting = u32::try_from(fitting).unwrap_or(u32::MAX) / self.copies;
+        let redundancy = match self.policy {
+            Policy::Carousel { .. } => Redundancy::Rounds,
+            Policy::Fixed { .. } => self.redundancy(spec),
+        };
+        let remedy = largest_image(spec, redundancy, fitting.min(MAX_FRAGMENTS), block.geometry.frag_size());
+        Err(PlanError::RoundTooLong { frames, needed, allowed, bound, remedy })
+    }
+
+    fn redundancy(&self, spec: &CampaignSpec) -> Redundancy {
+        let group = spec.groups.get(usize::from(self.parameters.id.0));
+        group.map_or(Redundancy::Rounds, |group| group.redundancy)
+    }
+}
+
+/// Octets per fragment: as configured, or as many as a frame carries.
+fn frag_size(spec: &CampaignSpec, max: u8) -> Result<u8, PlanError> {
+    let size = spec.config.fsize.unwrap_or(max);
+    if size == 0 || size > max {
+        return Err(PlanError::FragSize { frag_size: size, max });
+    }
+    match spec.config.fsize_optimization {
+        0 => Ok(size),
+        multiple if size < multiple => Err(PlanError::FragSizeRounding { frag_size: size, multiple }),
+        multiple => Ok(size - size % multiple),
+    }
+}
+
+/// Cuts the image into fragments and counts the parity; both together have 14-bit numbers.
+fn fragments(
+    spec: &CampaignSpec,
+    redundancy: Redundancy,
+    frag_size: u8,
+    max_size: u8,
+) -> Result<(Geometry, u16), PlanError> {
+    let nb_frag = |size: u8| u32::try_from(spec.image.len().div_ceil(usize::from(size))).unwrap_or(u32::MAX);
+    let parity = |nb_frag: u32| parity(spec, redundancy, nb_frag);
+    let fits = |size: u8| u64::from(nb_frag(size)) + parity(nb_frag(size)) <= u64::from(MAX_FRAGMENTS);
+    let too_many = || {
+        let multiple = spec.config.fsize_optimization.max(1);
+        let remedy = match (frag_size..=max_size).find(|&size| size % multiple == 0 && fits(size)) {
+            Some(size) => Remedy::FragSize(size),
+            None => largest_image(spec, redundancy, MAX_FRAGMENTS, max_size),
+        };
+        let nb_frag = nb_frag(frag_size);
+        PlanError::TooManyFragments { nb_frag, parity: parity(nb_frag), frag_size, remedy }
+    };
+    if !fits(frag_size) {
+        return Err(too_many());
+    }
+    let geometry = Geometry::new(spec.image.len(), frag_size).map_err(|_| too_many())?;
+    let parity = u16::try_from(parity(u32::from(geometry.nb_frag()))).map_err(|_| too_many())?;
+    Ok((geometry, parity))
+}
+
+/// Parity fragments for `nb_frag` uncoded ones.
+fn parity(spec: &CampaignSpec, redundancy: Redundancy, nb_frag: u32) -> u64 {
+    match redundancy {
+        Redundancy::Fec(share) => {
+            let most = spec.config.frag_redundancy_max.map_or(u64::MAX, u64::from);
+            share.of_ceil(nb_frag).min(most)
+        }
+        Redundancy::Rounds => 0,
+    }
+}
+
+/// The largest image whose fragments and parity are at most `frames`.
+fn largest_image(spec: &CampaignSpec, redundancy: Redundancy, frames: u32, frag_size: u8) -> Remedy {
+    let fits = |nb_frag: u32| u64::from(nb_frag) + parity(spec, redundancy, nb_frag) <= u64::from(frames);
+    // Parity grows with the fragments, so the largest that fits is found by bisection.
+    let (mut low, mut high) = (0, frames + 1);
+    while high - low > 1 {
+        let middle = low + (high - low) / 2;
+        if fits(middle) { low = middle } else { high = middle }
+    }
+    match usize::try_from(low) {
+        Ok(nb_frag) if nb_frag > 0 => Remedy::LargestImage(nb_frag * usize::from(frag_size)),
+        _ => Remedy::Nothing,
+    }
+}

@@ -1,0 +1,241 @@
+//! The validated plan: everything that can be known before the first frame is computed and checked here.
+
+mod error;
+mod group;
+pub(super) mod timing;
+
+use alloc::vec::Vec;
+use core::time::Duration;
+
+use fuota_fec::ParityRule;
+use fuota_proto::{BlockAckDelay, Descriptor};
+use hashbrown::HashSet;
+
+pub use self::error::{Bound, PlanError, Remedy};
+pub use self::group::{Block, DATA_FRAGMENT_OVERHEAD, GroupPlan};
+use super::event::Warning;
+use super::io::SessionClass;
+use super::spec::{CampaignSpec, DeviceClass, DeviceSpec, Kind, PackageVersion, Redundancy};
+use crate::airtime::Modulation;
+use crate::config::Config;
+use crate::percent::Percent;
+
+/// Fragment numbers have 14 bits (TS004-1.0.0 §3.6).
+pub const MAX_FRAGMENTS: u32 = 16_383;
+/// Longest class C session: 2^15 s (TS005-1.0.0 §3.5).
+pub const LONGEST_CLASS_C_SESSION: Duration = Duration::from_secs(1 << 15);
+/// Longest class B session: 128 · 2^15 s (TS005-1.0.0 §3.6).
+pub const LONGEST_CLASS_B_SESSION: Duration = Duration::from_secs(128 << 15);
+
+/// A campaign that can be run.
+#[derive(Clone, Debug)]
+pub struct Plan {
+    pub(super) spec: CampaignSpec,
+    groups: Vec<GroupPlan>,
+    required: u32,
+    block_ack_delay: BlockAckDelay,
+    uplink: Modulation,
+    longest_period: Duration,
+}
+
+impl Plan {
+    /// Checks what the operator wants and computes what follows from it.
+    ///
+    /// # Errors
+    /// [`PlanError`] says what does not fit, and what would.
+    pub fn new(spec: CampaignSpec) -> Result<Self, PlanError> {
+        check_spec(&spec)?;
+        let devices = check_devices(&spec)?;
+        let uplink = spec.region.data_rate(spec.uplink_data_rate);
+        let undefined = PlanError::UndefinedDataRate { dr: spec.uplink_data_rate.get(), region: spec.region };
+        let uplink = uplink.ok_or(undefined)?.modulation;
+        let groups = plan_groups(&spec)?;
+        check_limits(&spec, &groups)?;
+
+        let required = spec.config.success_threshold.of_ceil(devices);
+        let plan = Self {
+            required: u32::try_from(required).unwrap_or(devices),
+            block_ack_delay: block_ack_delay(&spec.config, devices),
+            uplink,
+            longest_period: spec.devices.iter().map(|d| d.uplink_period).max().unwrap_or_default(),
+            groups,
+            spec,
+        };
+        for group in &plan.groups {
+            group.check_round(&plan.spec, plan.poll_window())?;
+        }
+        Ok(plan)
+    }
+
+    /// Devices that have to succeed in every stage.
+    #[must_use]
+    pub const fn required(&self) -> u32 {
+        self.required
+    }
+
+    /// What the campaign is for.
+    #[must_use]
+    pub const fn kind(&self) -> Kind {
+        self.spec.kind
+    }
+
+    /// Devices of the campaign.
+    #[must_use]
+    pub fn devices(&self) -> &[DeviceSpec] {
+        &self.spec.devices
+    }
+
+    /// The multicast groups.
+    #[must_use]
+    pub fn groups(&self) -> &[GroupPlan] {
+        &self.groups
+    }
+
+    /// The data block.
+    #[must_use]
+    pub fn image(&self) -> &[u8] {
+        &self.spec.image
+    }
+
+    /// The agent's parameters.
+    #[must_use]
+    pub const fn config(&self) -> &Config {
+        &self.spec.config
+    }
+
+    /// What an operator should know before the start.
+    #[must_use]
+    pub fn warnings(&self) -> Vec<Warning> {
+        let (setup, max_duration) = (self.setup_estimate(), self.spec.max_duration);
+        let outlasts = self.transfer_estimate() > max_duration;
+        outlasts.then_some(Warning::SetupOutlastsCampaign { setup, max_duration }).into_iter().collect()
+    }
+
+    /// The description of the data block as it travels.
+    pub(super) fn descriptor(&self) -> Descriptor {
+        match self.spec.kind {
+            Kind::Firmware(firmware) => Descriptor(firmware.target.get().to_le_bytes()),
+            _ => Descriptor(self.spec.descriptor),
+        }
+    }
+
+    /// How long devices spread their status answers.
+    pub(super) const fn block_ack_delay(&self) -> BlockAckDelay {
+        self.block_ack_delay
+    }
+
+    /// The device at this place of the plan.
+    pub(super) fn device(&self, index: u32) -> Option<&DeviceSpec> {
+        self.spec.devices.get(index as usize)
+    }
+
+    /// The group at this place of the plan.
+    pub(super) fn group(&self, index: u8) -> Option<&GroupPlan> {
+        self.groups.get(usize::from(index))
+    }
+}
+
+/// The rule of a device's parity rows, by the version of its fragmentation package (TS004 §6).
+pub(super) const fn rule(version: PackageVersion) -> ParityRule {
+    match version {
+        PackageVersion::V1 => ParityRule::V1,
+        PackageVersion::V2 => ParityRule::V2,
+    }
+}
+
+/// What concerns neither a device nor a group alone.
+fn check_spec(spec: &CampaignSpec) -> Result<(), PlanError> {
+    if spec.config.success_threshold > Percent::whole(100) {
+        return Err(PlanError::Threshold(spec.config.success_threshold));
+    }
+    if spec.max_duration.is_zero() {
+        return Err(PlanError::NoDuration);
+    }
+    if spec.kind != Kind::MulticastSetup && spec.image.is_empty() {
+        return Err(PlanError::EmptyImage);
+    }
+    let rounds = spec.groups.iter().any(|group| group.redundancy == Redundancy::Rounds);
+    if rounds && spec.config.datafrag_loops_max == 0 {
+        return Err(PlanError::NoRounds);
+    }
+    Ok(())
+}
+
+/// Every device once, each with an uplink period and a group whose class it can follow; returns how many.
+fn check_devices(spec: &CampaignSpec) -> Result<u32, PlanError> {
+    let mut seen = HashSet::with_capacity(spec.devices.len());
+    for device in &spec.devices {
+        if !seen.insert(device.dev_eui) {
+            return Err(PlanError::DuplicateDevice(device.dev_eui));
+        }
+        if device.uplink_period.is_zero() {
+            return Err(PlanError::NoUplinkPeriod(device.dev_eui));
+        }
+        let unknown = PlanError::UnknownGroup { device: device.dev_eui, group: device.group };
+        let group = spec.groups.get(usize::from(device.group.0)).ok_or(unknown)?;
+        // TS005-1.0.0 §3.6: a class C device cannot join a class B session.
+        if device.class == DeviceClass::C && matches!(group.parameters.class, SessionClass::B { .. }) {
+            return Err(PlanError::ClassConflict(device.dev_eui));
+        }
+    }
+    match u32::try_from(spec.devices.len()) {
+        Ok(0) | Err(_) => Err(PlanError::NoDevices),
+        Ok(count) => Ok(count),
+    }
+}
+
+/// What the devices of one group allow and need.
+#[derive(Clone, Copy)]
+struct Needs {
+    frag_size: u8,
+    v1: bool,
+    v2: bool,
+}
+
+fn plan_groups(spec: &CampaignSpec) -> Result<Vec<GroupPlan>, PlanError> {
+    let mut needs: Vec<_> =
+        spec.groups.iter().map(|_| Needs { frag_size: u8::MAX, v1: false, v2: false }).collect();
+    for device in &spec.devices {
+        if let Some(needs) = needs.get_mut(usize::from(device.group.0)) {
+            needs.frag_size = needs.frag_size.min(device.limits.frag_size.unwrap_or(u8::MAX));
+            // A device whose version is not known yet may have either.
+            needs.v1 |= device.fragmentation != Some(PackageVersion::V2);
+            needs.v2 |= device.fragmentation != Some(PackageVersion::V1);
+        }
+    }
+    let has_block = spec.kind != Kind::MulticastSetup;
+    let mut groups = Vec::with_capacity(spec.groups.len());
+    for (at, (group, needs)) in spec.groups.iter().zip(needs).enumerate() {
+        if usize::from(group.parameters.id.0) != at {
+            return Err(PlanError::GroupOrder { id: group.parameters.id, at });
+        }
+        let mut plan = GroupPlan::new(spec, group, needs.frag_size, 1, has_block)?;
+        if plan.policy.has_parity() && needs.v1 && needs.v2 {
+            plan.copies = 2;
+        }
+        groups.push(plan);
+    }
+    Ok(groups)
+}
+
+/// Every device must be able to hold as many fragments as its group sends.
+fn check_limits(spec: &CampaignSpec, groups: &[GroupPlan]) -> Result<(), PlanError> {
+    for device in &spec.devices {
+        let block = groups.get(usize::from(device.group.0)).and_then(GroupPlan::block);
+        if let (Some(limit), Some(block)) = (device.limits.nb_frag, block)
+            && block.geometry.nb_frag() > limit
+        {
+            let (nb_frag, frag_size) = (block.geometry.nb_frag(), block.geometry.frag_size());
+            let remedy = Remedy::LargestImage(usize::from(limit) * usize::from(frag_size));
+            return Err(PlanError::DeviceLimit { device: device.dev_eui, nb_frag, frag_size, limit, remedy });
+        }
+    }
+    Ok(())
+}
+
+/// The smallest exponent whose window covers the spread that the fleet's size asks for: N/16 + 1 s, at most 128.
+fn block_ack_delay(config: &Config, devices: u32) -> BlockAckDelay {
+    let documented = Duration::from_secs(u64::from((devices / 16 + 1).min(128)));
+    let spread = config.fsession_status_spread.unwrap_or(documented);
+    BlockAckDelay::covering(u32::try_from(spread.as_secs()).unwrap_or(u32::MAX))
+}

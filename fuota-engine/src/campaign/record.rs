@@ -1,0 +1,278 @@
+//! What has to be durable, and how a campaign is rebuilt from it.
+//!
+//! The state machine is deterministic, so its inputs are its history: a record is an input with its moment, freed
+//! from what does not matter, or the note that on-demand outputs were generated. Applied to the same plan they
+//! lead to the same state, and so to the same future.
+
+use alloc::vec::Vec;
+
+use super::event::Warning;
+use super::exchange::asked_now;
+use super::io::{Derived, GroupOrder, GroupReport, Input, Order, Output, Report};
+use super::member::Errand;
+use super::plan::Plan;
+use super::question::Ingredient;
+use super::tx::{Cargo, parts, tx_id};
+use super::{Campaign, Phase};
+use crate::ids::{GroupId, TxId};
+use crate::time::GpsInstant;
+
+/// Something that happened to a campaign, as it is kept.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Record {
+    /// When.
+    pub at: GpsInstant,
+    /// What.
+    pub entry: Entry,
+}
+
+/// What happened.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Entry {
+    /// The campaign began. The first record, and only that.
+    Started,
+    /// A device was heard. The payload is empty if its port is none of the packages'.
+    Uplink {
+        /// Index of the device in the plan.
+        device: u32,
+        /// FPort.
+        port: u8,
+        /// FRMPayload.
+        payload: Vec<u8>,
+        /// When the network received it.
+        received: GpsInstant,
+    },
+    /// The fate of a transmission.
+    Downlink {
+        /// Which one.
+        id: TxId,
+        /// What became of it.
+        report: Report,
+    },
+    /// The fate of an order about a group.
+    Group {
+        /// Which group.
+        id: GroupId,
+        /// What became of it.
+        report: GroupReport,
+    },
+    /// Something was computed with a device's keys.
+    Derived {
+        /// Index of the device in the plan.
+        device: u32,
+        /// What it is. A wrapped key is as public as the downlink that carries it.
+        value: Derived,
+    },
+    /// The operator ordered something.
+    Operator(Order),
+    /// Time passed.
+    Timeout,
+    /// Outputs were generated that no input caused directly.
+    Drained,
+}
+
+/// Why records don't make a campaign.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum RestoreError {
+    /// The first record is not [`Entry::Started`], or another one is.
+    #[error("record {at} is out of place: a campaign starts once, with its first record")]
+    Start {
+        /// Place of the record, counted from 0.
+        at: u64,
+    },
+    /// A record is about a device that the plan does not have.
+    #[error("record {at} is about device {device}, but the plan has {devices}")]
+    Device {
+        /// Place of the record, counted from 0.
+        at: u64,
+        /// Index of the device.
+        device: u32,
+        /// Devices in the plan.
+        devices: u32,
+    },
+    /// There are no records.
+    #[error("there are no records")]
+    Empty,
+}
+
+/// Rebuilds a campaign after a restart, record by record.
+///
+/// ```
+/// # use fuota_engine::campaign::plan::Plan;
+/// # use fuota_engine::campaign::record::{Record, Restore, RestoreError};
+/// # use fuota_engine::{campaign::Campaign, time::GpsInstant};
+/// fn restore(plan: Plan, records: Vec<Record>, now: GpsInstant) -> Result<Campaign, RestoreError> {
+///     let mut restore = Restore::new(plan);
+///     for record in records {
+///         restore.apply(record)?;
+///     }
+///     restore.finish(now)
+/// }
+/// ```
+#[derive(Clone, Debug)]
+pub struct Restore {
+    plan: Option<Plan>,
+    campaign: Option<Campaign>,
+    applied: u64,
+}
+
+impl Restore {
+    /// The plan that the campaign was started with.
+    #[must_use]
+    pub const fn new(plan: Plan) -> Self {
+        Self { plan: Some(plan), campaign: None, applied: 0 }
+    }
+
+    /// Applies the next record.
+    ///
+    /// # Errors
+    /// [`RestoreError`] if the record cannot be this campaign's next one.
+    pub fn apply(&mut self, record: Record) -> Result<(), RestoreError> {
+        let at = self.applied;
+        self.applied += 1;
+        match (record.entry, &mut self.campaign, self.plan.take()) {
+            (Entry::Started, None, Some(plan)) => self.campaign = Some(Campaign::new(plan, record.at)),
+            (Entry::Started, ..) | (_, None, _) => return Err(RestoreError::Start { at }),
+            (entry, Some(campaign), _) => campaign.replay(at, record.at, entry)?,
+        }
+        Ok(())
+    }
+
+    /// The campaign as it was, at `now`. What was under way without a known outcome is handed over again, under the
+    /// same identifiers and with the same octets.
+    ///
+    /// # Errors
+    /// [`RestoreError::Empty`] if there was no record.
+    pub fn finish(self, now: GpsInstant) -> Result<Campaign, RestoreError> {
+        let mut campaign = self.campaign.ok_or(RestoreError::Empty)?;
+        campaign.journal.clear();
+        campaign.now = campaign.now.max(now);
+        campaign.repeat_what_is_open();
+        Ok(campaign)
+    }
+}
+
+impl Campaign {
+    /// Notes an input for the records.
+    pub(super) fn journal(&mut self, input: &Input<'_>) {
+        let entry = match *input {
+            Input::Uplink { from, port, payload, received } => {
+                let Some(device) = self.roster.find(from) else { return };
+                let payload = if self.is_package_port(port) { payload.to_vec() } else { Vec::new() };
+                Entry::Uplink { device, port, payload, received }
+            }
+            Input::Downlink { id, report } => Entry::Downlink { id, report },
+            Input::Group { id, report } => Entry::Group { id, report },
+            Input::Derived { device, value } => {
+                let Some(device) = self.roster.find(device) else { return };
+                Entry::Derived { device, value }
+            }
+            Input::Operator(order) => Entry::Operator(order),
+            Input::Timeout => Entry::Timeout,
+        };
+        self.journal.push_back(Record { at: self.now, entry });
+    }
+
+    fn is_package_port(&self, port: u8) -> bool {
+        let config = self.plan.config();
+        [config.fucport, config.fmcport, config.aclksynport, config.fdmport].contains(&port)
+    }
+
+    fn replay(&mut self, place: u64, at: GpsInstant, entry: Entry) -> Result<(), RestoreError> {
+        let devices = self.roster.indices().end;
+        let name = |campaign: &Self, device: u32| {
+            let member = campaign.roster.get(device).map(|member| member.dev_eui);
+            member.ok_or(RestoreError::Device { at: place, device, devices })
+        };
+        match entry {
+            Entry::Started => return Err(RestoreError::Start { at: place }),
+            Entry::Uplink { device, port, payload, received } => {
+                let from = name(self, device)?;
+                self.handle(at, Input::Uplink { from, port, payload: &payload, received });
+            }
+            Entry::Downlink { id, report } => self.handle(at, Input::Downlink { id, report }),
+            Entry::Group { id, report } => self.handle(at, Input::Group { id, report }),
+            Entry::Derived { device, value } => {
+                let device = name(self, device)?;
+                self.handle(at, Input::Derived { device, value });
+            }
+            Entry::Operator(order) => self.handle(at, Input::Operator(order)),
+            Entry::Timeout => self.handle(at, Input::Timeout),
+            // The same outputs as then; they have had their effect, or will be handed over again at the end.
+            Entry::Drained => while !matches!(self.poll_output(), Output::Wait(_)) {},
+        }
+        self.journal.clear();
+        Ok(())
+    }
+
+    /// Hands over again what was under way and whose outcome is not known.
+    fn repeat_what_is_open(&mut self) {
+        // What waits here is handed over anew below; answers to devices and news are not.
+        self.outputs.retain(|output| match output {
+            Output::Transmit(tx) => parts(tx.id).1 == Cargo::Reply,
+            Output::Group(GroupOrder::Provision(_)) | Output::Derive(_) => false,
+            _ => true,
+        });
+        for (group, state) in self.plan.groups().iter().zip(&self.groups) {
+            if !state.provisioned && self.outcome.is_none() {
+                self.outputs.push_back(Output::Group(GroupOrder::Provision(*group.parameters())));
+            }
+        }
+        for index in self.roster.indices() {
+            self.repeat_request(index);
+        }
+        for group in 0..self.groups.len() {
+            self.repeat_multicast(group);
+        }
+        if let (Phase::Over, Some(outcome)) = (&self.phase, self.outcome) {
+            self.outputs.clear();
+            self.outputs.push_back(Output::Finished(outcome));
+        }
+    }
+
+    fn repeat_request(&mut self, index: u32) {
+        let (Some(&member), Phase::Asking(question)) = (self.roster.get(index), self.phase) else { return };
+        let asked = asked_now(question, &member);
+        let order = asked.derivation(&self.plan, &member);
+        let output = match (member.errand, order) {
+            (Errand::AwaitDerived, Some(order)) => Some(Output::Derive(order)),
+            (Errand::AwaitReport(serial), Some(order)) => {
+                // Its octets contain something derived, which gives the same again.
+                self.repeats.insert(index, serial);
+                self.derivations += 1;
+                self.roster.set(index, Errand::AwaitDerived, None);
+                self.warn(Warning::PossiblyRepeated { id: tx_id(serial, Cargo::Request(index)) });
+                Some(Output::Derive(order))
+            }
+            (Errand::AwaitReport(serial), None) => {
+                self.warn(Warning::PossiblyRepeated { id: tx_id(serial, Cargo::Request(index)) });
+                self.send_request(index, asked, Ingredient::None, Some(serial))
+            }
+            _ => None,
+        };
+        self.outputs.extend(output);
+    }
+
+    fn repeat_multicast(&mut self, group: usize) {
+        let Some((tx, end)) =
+            self.groups.get(group).and_then(|state| Some((state.in_flight?, state.session?.end)))
+        else {
+            return;
+        };
+        let (Cargo::Fragment { stream, .. } | Cargo::Poll { stream }) = tx.cargo else { return };
+        let Some(stream) = self.streams.get(usize::from(stream)) else { return };
+        let (key, poll) = (stream.key, stream.poll);
+        let payload = match (tx.cargo, poll) {
+            (Cargo::Fragment { n, .. }, _) => self.encode_fragment(key, n),
+            (_, super::PollStep::InFlight { participants }) => Some(Self::encode_poll(key, participants)),
+            _ => None,
+        };
+        let Some((payload, plan)) = payload.zip(self.plan.group(key.group)) else { return };
+        let (dest, port) = (super::Dest::Multicast(plan.parameters().id), self.plan.config().fmcport);
+        let (_, transmit) = self.transmit(tx.cargo, dest, port, payload, end, Some(tx.serial));
+        self.warn(Warning::PossiblyRepeated { id: transmit.id });
+        self.outputs.push_back(Output::Transmit(transmit));
+    }
+}

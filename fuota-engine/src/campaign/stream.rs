@@ -1,0 +1,191 @@
+//! Streams: who receives the same fragments shares one; and the state of the groups that carry them.
+//!
+//! A stream is a group, a fragmentation index and a parity rule. A group needs more than one if some of its
+//! devices speak version 1 and others version 2 while parity travels, or if a device does not support the index
+//! that the others use.
+
+use alloc::collections::{BTreeMap, VecDeque};
+use alloc::vec::Vec;
+
+use fuota_fec::ParityRule;
+use fuota_proto::{FragIndex, TimeOut};
+
+use super::member::Member;
+use super::plan::{Plan, rule};
+use super::spec::PackageVersion;
+use super::tx::Cargo;
+use crate::time::GpsInstant;
+
+/// The session of a group, the same for all its devices.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Session {
+    pub(super) start: GpsInstant,
+    pub(super) time_out: TimeOut,
+    pub(super) end: GpsInstant,
+}
+
+/// A multicast transmission whose report is waited for.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct InFlight {
+    pub(super) serial: u32,
+    pub(super) cargo: Cargo,
+    /// `None`: for ever.
+    pub(super) gives_up_at: Option<GpsInstant>,
+}
+
+/// A group under way.
+#[derive(Clone, Debug, Default)]
+pub(super) struct GroupState {
+    /// Whether the network server has it.
+    pub(super) provisioned: bool,
+    /// Frame counter of its next multicast downlink when the campaign began.
+    pub(super) first_fcnt: u32,
+    /// Multicast downlinks that its devices' counter range still allows.
+    pub(super) frames_left: u32,
+    pub(super) session: Option<Session>,
+    /// Whether those who had not confirmed the session when it began have been dropped.
+    pub(super) closed: bool,
+    /// Its next multicast downlink may not be sent before.
+    pub(super) next_multicast: GpsInstant,
+    pub(super) in_flight: Option<InFlight>,
+    /// Transmissions whose report did not come in time; it may still come.
+    pub(super) unreported: Vec<(u32, Cargo)>,
+}
+
+impl GroupState {
+    /// Forgets a transmission that was reported; tells whether it was known.
+    pub(super) fn reported(&mut self, serial: u32) -> bool {
+        if self.in_flight.is_some_and(|tx| tx.serial == serial) {
+            self.in_flight = None;
+            return true;
+        }
+        let known = self.unreported.iter().position(|&(other, _)| other == serial);
+        known.map(|at| self.unreported.swap_remove(at)).is_some()
+    }
+
+    /// Stops waiting for a report that is overdue; tells whether one was.
+    pub(super) fn give_up(&mut self, now: GpsInstant) -> Option<Cargo> {
+        let overdue = |tx: &mut InFlight| tx.gives_up_at.is_some_and(|at| now >= at);
+        let tx = self.in_flight.take_if(overdue)?;
+        self.unreported.push((tx.serial, tx.cargo));
+        Some(tx.cargo)
+    }
+
+    /// The network server took nothing: the counter is still there, and it is tried again from `later` on.
+    pub(super) fn refused(&mut self, later: GpsInstant) {
+        self.frames_left = self.frames_left.saturating_add(1);
+        self.next_multicast = self.next_multicast.max(later);
+    }
+
+    /// Every transmission that the network server may still hold.
+    pub(super) fn held(&self) -> impl Iterator<Item = (u32, Cargo)> + '_ {
+        let in_flight = self.in_flight.iter().map(|tx| (tx.serial, tx.cargo));
+        in_flight.chain(self.unreported.iter().copied())
+    }
+}
+
+/// Who receives the same fragments.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct Key {
+    pub(super) group: u8,
+    pub(super) frag_index: FragIndex,
+    /// Whether parity follows the rule of version 2.
+    v2: bool,
+}
+
+impl Key {
+    /// The stream of a device.
+    pub(super) fn of(plan: &Plan, member: &Member) -> Self {
+        // Without parity both versions receive the same.
+        let differs = plan.group(member.group).is_some_and(|group| group.policy.has_parity());
+        let v2 = differs && member.fragmentation == Some(PackageVersion::V2);
+        Self { group: member.group, frag_index: member.frag_index, v2 }
+    }
+
+    pub(super) const fn rule(self) -> ParityRule {
+        rule(if self.v2 { PackageVersion::V2 } else { PackageVersion::V1 })
+    }
+}
+
+/// How far the poll of a stream is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum PollStep {
+    /// Its devices are asked one by one, or not at all.
+    None,
+    /// The request may be sent when the duty cycle allows.
+    Due { participants: bool },
+    /// It is at the network server.
+    InFlight { participants: bool },
+    /// It went on air; answers are spread over the window that ends at this moment.
+    Window(GpsInstant),
+}
+
+/// A stream under way.
+#[derive(Clone, Debug)]
+pub(super) struct Stream {
+    pub(super) key: Key,
+    /// The round under way or last sent, counted from 1.
+    pub(super) round: u16,
+    /// Number of the next fragment that was never sent in this round.
+    next: u16,
+    /// Number of the round's last fragment; 0 when the stream has no part in it.
+    last: u16,
+    /// Fragments that did not go on air and have to be sent again.
+    pub(super) again: VecDeque<u16>,
+    pub(super) poll: PollStep,
+}
+
+impl Stream {
+    const fn new(key: Key, last: u16) -> Self {
+        Self { key, round: 1, next: 1, last, again: VecDeque::new(), poll: PollStep::None }
+    }
+
+    /// Starts a further round.
+    pub(super) const fn restart(&mut self, last: u16) {
+        self.round += 1;
+        self.next = 1;
+        self.last = last;
+    }
+
+    /// Sits a round out.
+    pub(super) const fn rest(&mut self) {
+        self.next = 1;
+        self.last = 0;
+    }
+
+    /// Whether it has a part in the round under way.
+    pub(super) const fn is_active(&self) -> bool {
+        self.last > 0
+    }
+
+    /// Fragments sent in this round, of how many.
+    pub(super) const fn progress(&self) -> (u16, u16) {
+        (self.next - 1, self.last)
+    }
+
+    /// The next fragment to send.
+    pub(super) fn upcoming(&self) -> Option<u16> {
+        self.again.front().copied().or((self.next <= self.last).then_some(self.next))
+    }
+
+    /// Takes the fragment that [`upcoming`](Self::upcoming) named.
+    pub(super) fn take(&mut self) {
+        if self.again.pop_front().is_none() {
+            self.next += 1;
+        }
+    }
+}
+
+/// The streams that these devices need, in order of group, index and rule.
+pub(super) fn streams(plan: &Plan, members: &[Member]) -> Vec<Stream> {
+    let mut found = BTreeMap::new();
+    for member in members.iter().filter(|member| member.is_running()) {
+        found.entry(Key::of(plan, member)).or_insert_with_key(|key| {
+            let group = plan.group(key.group);
+            group.and_then(|group| {
+                group.block().map(|block| group.policy.last_fragment(block.geometry.nb_frag()))
+            })
+        });
+    }
+    found.into_iter().filter_map(|(key, last)| last.map(|last| Stream::new(key, last))).collect()
+}

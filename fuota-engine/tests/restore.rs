@@ -1,0 +1,97 @@
+//! A server that crashes after any output and is restarted from what was durable comes to the same end.
+
+mod common;
+
+use std::collections::BTreeMap;
+
+use common::{Heard, START, Stage, answer_missing, good, spec};
+use fuota_engine::campaign::event::{CampaignStatus, Event, Warning};
+use fuota_engine::campaign::io::Output;
+use fuota_engine::campaign::plan::Plan;
+use fuota_engine::campaign::record::{Entry, Record, Restore, RestoreError};
+use fuota_engine::campaign::spec::{CampaignSpec, Redundancy};
+
+/// Seven devices: asked by multicast; without FEC the last one needs a third round.
+fn rounds() -> CampaignSpec {
+    let mut spec = spec(7);
+    spec.groups[0].redundancy = Redundancy::Rounds;
+    spec
+}
+
+fn stage(spec: CampaignSpec) -> Stage {
+    Stage::new(spec).device(7, |heard, times, now| match heard {
+        Heard::FragSessionStatusReq { .. } => answer_missing(heard, now, if times <= 2 { 4 } else { 0 }),
+        _ => good(heard, now),
+    })
+}
+
+#[test]
+fn a_crash_after_any_output_changes_nothing_but_repeats() {
+    let mut whole = stage(rounds());
+    let outcome = whole.run();
+    assert_eq!((outcome.status, outcome.complete), (CampaignStatus::Succeeded, 7));
+    let outputs = whole.outputs;
+    assert!(outputs > 300);
+
+    for crash in 1..=outputs {
+        let mut stage = stage(rounds()).crash_after(crash);
+        assert_eq!(stage.run(), outcome, "crash after output {crash}");
+
+        // Rounds are whole; what went out twice is the same under the same name.
+        let mut sent = BTreeMap::new();
+        let mut repeated = 0;
+        for (_, tx) in &stage.multicasts {
+            if let Some(before) = sent.insert(tx.id, tx.payload.clone()) {
+                assert_eq!(before, tx.payload);
+                repeated += 1;
+            }
+        }
+        assert!(repeated <= 1, "crash after output {crash}: {repeated} repeats");
+        let fragments = sent.values().filter(|payload| payload[0] == 0x08).count();
+        assert!(fragments >= 20 && fragments % 10 == 0, "crash after output {crash}: {fragments} fragments");
+    }
+}
+
+#[test]
+fn what_may_have_been_on_air_twice_is_reported() {
+    let mut whole = stage(rounds());
+    whole.run();
+    let mut reported = 0;
+    for crash in 1..=whole.outputs {
+        let mut stage = stage(rounds()).crash_after(crash);
+        stage.run();
+        let warned = |event: &Event| matches!(event, Event::Warning(Warning::PossiblyRepeated { .. }));
+        reported += stage.events.iter().filter(|event| warned(event)).count();
+    }
+    assert!(reported > 20);
+}
+
+#[test]
+fn records_lead_to_the_same_state_at_every_drained_moment() {
+    let mut whole = stage(rounds());
+    whole.run();
+    let plan = Plan::new(rounds()).unwrap();
+    let mut restore = Restore::new(plan);
+    for record in whole.records.clone() {
+        restore.apply(record).unwrap();
+    }
+    let mut restored = restore.finish(whole.now).unwrap();
+    let Output::Finished(outcome) = restored.poll_output() else { panic!("not over") };
+    assert_eq!(Some(&outcome), whole.campaign.outcome());
+    assert_eq!(restored.stages(), whole.campaign.stages());
+    assert!(restored.devices().eq(whole.campaign.devices()));
+}
+
+#[test]
+fn records_that_make_no_campaign_are_refused() {
+    let plan = || Plan::new(spec(2)).unwrap();
+    assert!(matches!(Restore::new(plan()).finish(START), Err(RestoreError::Empty)));
+    let record = |entry| Record { at: START, entry };
+    let mut restore = Restore::new(plan());
+    assert_eq!(restore.apply(record(Entry::Timeout)), Err(RestoreError::Start { at: 0 }));
+    let mut restore = Restore::new(plan());
+    assert_eq!(restore.apply(record(Entry::Started)), Ok(()));
+    let stranger = Entry::Uplink { device: 2, port: 10, payload: vec![], received: START };
+    assert_eq!(restore.apply(record(stranger)), Err(RestoreError::Device { at: 1, device: 2, devices: 2 }));
+    assert_eq!(restore.apply(record(Entry::Started)), Err(RestoreError::Start { at: 2 }));
+}
