@@ -128,7 +128,7 @@ fn one_payload_prints_what_can_be_read_and_then_what_is_wrong() {
     let commands: Value = serde_json::from_str(text(&output.stdout)).unwrap();
     assert_eq!(commands[0]["fields"]["nb_frag_received"], 12);
     assert_eq!(commands[1]["command"], "FragSessionDeleteAns");
-    assert_eq!(text(&output.stderr), "offset 7: unknown CID 0x09");
+    assert_eq!(text(&output.stderr), "error: offset 7: unknown CID 0x09");
 }
 
 #[test]

@@ -222,10 +222,13 @@ fn every_mistake_gets_one_clear_line_and_exit_code_1() {
 
 #[test]
 fn a_reader_that_has_seen_enough_is_no_error() {
-    let mut child =
-        fuota().args(["run", "--json", "--devices", "10"]).stdout(Stdio::piped()).spawn().unwrap();
-    drop(child.stdout.take());
-    assert_eq!(child.wait().unwrap().code(), Some(0));
+    let row = ["fec", "row", "--rule", "v1", "--m", "16000", "--n", "5"];
+    let calls = [&["run", "--json", "--devices", "10"][..], &["run", "--parameters"], &["--help"], &row];
+    for call in calls {
+        let mut child = fuota().args(call).stdout(Stdio::piped()).spawn().unwrap();
+        drop(child.stdout.take());
+        assert_eq!(child.wait().unwrap().code(), Some(0), "{call:?}");
+    }
 }
 
 #[test]

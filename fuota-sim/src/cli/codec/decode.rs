@@ -92,7 +92,7 @@ fn one_reading(package: Name, version: u64, direction: Direction, args: &Args) -
     console::print(&format!("{}\n", serde_json::to_string(&commands)?))?;
     Ok(match error {
         Some(error) => {
-            eprintln!("{error}");
+            console::error(&error.to_string());
             ExitCode::from(USAGE)
         }
         None => ExitCode::SUCCESS,

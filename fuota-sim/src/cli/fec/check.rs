@@ -6,7 +6,7 @@ use fuota_fec::structure::{TWIN_ROWS, Twins, Weakness, latest_coverage, twins, w
 use fuota_fec::{MAX_FRAGMENT_NUMBER, ParityRule};
 use serde::Serialize;
 
-use super::Outcome;
+use super::{Outcome, console};
 
 #[derive(Debug, clap::Args)]
 pub(in crate::cli) struct Args {
@@ -35,13 +35,12 @@ struct Report {
 pub(super) fn run(args: &Args) -> Outcome {
     let reports =
         [("v1", ParityRule::V1), ("v2", ParityRule::V2)].map(|(name, rule)| report(name, rule, args.m));
-    if args.json {
-        println!("{}", serde_json::to_string(&reports)?);
+    let text = if args.json {
+        serde_json::to_string(&reports)? + "\n"
     } else {
-        for report in &reports {
-            print(report, args.m);
-        }
-    }
+        reports.iter().map(|report| in_words(report, args.m)).collect()
+    };
+    console::print(&text)?;
     Ok(ExitCode::SUCCESS)
 }
 
@@ -63,20 +62,20 @@ fn report(name: &'static str, rule: ParityRule, m: u16) -> Report {
     }
 }
 
-fn print(report: &Report, m: u16) {
+/// The report, a line for each finding.
+fn in_words(report: &Report, m: u16) -> String {
     let Report { rule, rows_drawn, .. } = report;
-    println!("{rule}, M = {m}");
+    let mut lines = vec![format!("{rule}, M = {m}")];
     if report.weaknesses.is_empty() {
-        println!("  nothing against it");
+        lines.push("  nothing against it".into());
     }
-    for weakness in &report.weaknesses {
-        println!("  {weakness}");
-    }
-    for [first, second, differing] in &report.twins {
-        println!("  fragments {first} and {second} differ in {differing} of {rows_drawn} rows");
-    }
-    match (report.covered_from_row, report.covered_last) {
-        (Some(row), Some(fragment)) => println!("  fragment {fragment} is covered last, by parity row {row}"),
-        _ => println!("  {rows_drawn} rows don't cover every fragment"),
-    }
+    lines.extend(report.weaknesses.iter().map(|weakness| format!("  {weakness}")));
+    lines.extend(report.twins.iter().map(|[first, second, differing]| {
+        format!("  fragments {first} and {second} differ in {differing} of {rows_drawn} rows")
+    }));
+    lines.push(match (report.covered_from_row, report.covered_last) {
+        (Some(row), Some(fragment)) => format!("  fragment {fragment} is covered last, by parity row {row}"),
+        _ => format!("  {rows_drawn} rows don't cover every fragment"),
+    });
+    lines.join("\n") + "\n"
 }

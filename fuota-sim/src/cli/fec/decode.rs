@@ -14,7 +14,7 @@ use fuota_fec::{
 use serde::Serialize;
 
 use super::encode::{Line, at};
-use super::{FAILED, Outcome, Rule};
+use super::{FAILED, Outcome, Rule, console};
 
 #[derive(Debug, clap::Args)]
 pub(in crate::cli) struct Args {
@@ -123,16 +123,14 @@ pub(super) fn run(args: &Args) -> Outcome {
     if report.complete {
         fs::write(&args.output, store.image()).map_err(|error| at(&args.output, &error))?;
     }
-    if args.json {
-        println!("{}", serde_json::to_string(&report)?);
-    } else {
-        match report.complete_at {
-            Some(place) => println!("complete at fragment {place} of the file"),
-            None => println!("{} more independent fragments are needed", report.missing),
-        }
-    }
+    let text = match report.complete_at {
+        _ if args.json => serde_json::to_string(&report)?,
+        Some(place) => format!("complete at fragment {place} of the file"),
+        None => format!("{} more independent fragments are needed", report.missing),
+    };
+    console::print(&(text + "\n"))?;
     if refused > 0 {
-        eprintln!("{refused} parity fragments came while there was no room for them");
+        console::warn(&format!("{refused} parity fragments came while there was no room for them"));
     }
     Ok(if report.complete { ExitCode::SUCCESS } else { ExitCode::from(FAILED) })
 }

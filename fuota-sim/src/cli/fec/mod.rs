@@ -8,7 +8,7 @@ mod row;
 use clap::{Subcommand, ValueEnum};
 use fuota_fec::ParityRule;
 
-use super::{FAILED, Outcome};
+use super::{FAILED, Outcome, console};
 
 #[derive(Debug, Subcommand)]
 pub(super) enum Verb {

@@ -5,7 +5,7 @@ use std::process::ExitCode;
 
 use fuota_fec::{MAX_FRAGMENT_NUMBER, Ones, ParityRule, row_words};
 
-use super::{Outcome, Rule};
+use super::{Outcome, Rule, console};
 
 #[derive(Debug, clap::Args)]
 pub(in crate::cli) struct Args {
@@ -33,11 +33,11 @@ pub(super) fn run(args: &Args) -> Outcome {
     let mut row = vec![0; row_words(args.m)];
     ParityRule::from(args.rule).row(args.m, args.n, &mut row)?;
     let positions: Vec<u16> = Ones::new(&row).collect();
-    if args.json {
-        println!("{}", serde_json::to_string(&positions)?);
+    let text = if args.json {
+        serde_json::to_string(&positions)?
     } else {
-        let positions: Vec<String> = positions.iter().map(u16::to_string).collect();
-        println!("{}", positions.join(" "));
-    }
+        positions.iter().map(u16::to_string).collect::<Vec<_>>().join(" ")
+    };
+    console::print(&(text + "\n"))?;
     Ok(ExitCode::SUCCESS)
 }
