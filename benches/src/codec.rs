@@ -11,9 +11,11 @@ use lrwn::applayer;
 use serde::Deserialize;
 
 use crate::measure::{Repeated, nanoseconds};
-use crate::report::{Figure, Row, Section, geometric_mean};
+use crate::report::{Comparison, Figure, Row, Section, geometric_mean};
 use crate::{Options, allocations, instructions};
 
+/// Repetitions under callgrind: enough to hide the call itself.
+const REPETITIONS: u64 = 1000;
 /// Payloads of fragments are long; a longer one would measure copying alone.
 const LONGEST: usize = 55;
 
@@ -44,7 +46,7 @@ pub(crate) fn run(options: &Options) -> Result<Vec<Section>, Box<dyn Error>> {
         cases
             .iter_mut()
             .flat_map(|case| case.decode.iter_mut().chain(&mut case.encode))
-            .for_each(instructions::counted);
+            .for_each(|operation| instructions::counted(operation, REPETITIONS));
         return Ok(Vec::new());
     }
     let allocated: u64 = cases
@@ -59,7 +61,7 @@ pub(crate) fn run(options: &Options) -> Result<Vec<Section>, Box<dyn Error>> {
         ]
     });
     let (unit, costs): (_, Vec<f64>) = if options.callgrind {
-        ("instructions", instructions::count("codec")?)
+        ("instructions", instructions::count("codec", REPETITIONS)?)
     } else {
         (
             "ns",
@@ -86,6 +88,13 @@ pub(crate) fn run(options: &Options) -> Result<Vec<Section>, Box<dyn Error>> {
                 Figure::new("lrwn", costs[4], unit),
                 Figure::new("ratio", costs[4] / costs[3], "x"),
             ],
+            comparison: Some(Comparison {
+                ours: costs[0],
+                peer: Some(costs[1]),
+                ratio: Some(costs[1] / costs[0]),
+                target: None,
+                limit: None,
+            }),
         })
         .collect();
     let mean = |of: fn(&[f64]) -> f64| geometric_mean(costs.chunks_exact(5).map(of));

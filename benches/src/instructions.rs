@@ -11,7 +11,6 @@ use std::process::{Command, Stdio};
 use crate::measure::Repeated;
 
 const INSIDE: &str = "FUOTA_BENCHES_UNDER_CALLGRIND";
-const REPETITIONS: u64 = 1000;
 
 /// Whether this process runs under callgrind and is to call [`counted`] for every operation, in order.
 pub(crate) fn inside() -> bool {
@@ -20,23 +19,23 @@ pub(crate) fn inside() -> bool {
 
 /// Runs an operation where its instructions count.
 #[inline(never)]
-pub(crate) fn counted(operation: &mut Repeated<'_>) {
-    operation(REPETITIONS);
+pub(crate) fn counted(operation: &mut Repeated<'_>, repetitions: u64) {
+    operation(repetitions);
     // Keeps the call above from becoming a jump, with which this function would end before the operation begins.
     std::hint::black_box(());
 }
 
 /// Runs `benches SUBJECT` under callgrind and returns the instructions per repetition of every operation that it
-/// passes to [`counted`].
-pub(crate) fn count(subject: &str) -> Result<Vec<f64>, Box<dyn Error>> {
+/// passes to [`counted`] for so many repetitions.
+pub(crate) fn count(subject: &str, repetitions: u64) -> Result<Vec<f64>, Box<dyn Error>> {
     let folder = std::env::temp_dir().join(format!("fuota-benches-{}", std::process::id()));
     fs::create_dir_all(&folder)?;
-    let counts = run(subject, &folder);
+    let counts = run(subject, repetitions, &folder);
     fs::remove_dir_all(&folder)?;
     counts
 }
 
-fn run(subject: &str, folder: &Path) -> Result<Vec<f64>, Box<dyn Error>> {
+fn run(subject: &str, repetitions: u64, folder: &Path) -> Result<Vec<f64>, Box<dyn Error>> {
     let output = Command::new("valgrind")
         .args([
             "--tool=callgrind",
@@ -65,7 +64,7 @@ fn run(subject: &str, folder: &Path) -> Result<Vec<f64>, Box<dyn Error>> {
             total.and_then(|total| total.trim().parse().ok()).ok_or("a profile without a total")?;
         // The last profile is the end of the program, where nothing counts.
         if total > 0.0 {
-            counts.push(total / REPETITIONS as f64);
+            counts.push(total / repetitions as f64);
         }
     }
     Ok(counts)

@@ -2,6 +2,7 @@
 
 mod allocations;
 mod codec;
+mod fec;
 mod instructions;
 mod measure;
 mod report;
@@ -37,12 +38,15 @@ struct Options {
 enum Subject {
     /// Encoding and decoding commands, against lrwn
     Codec,
+    /// The erasure code, against lrwn, other codes and what devices run
+    Fec,
 }
 
 impl Subject {
     fn run(self, options: &Options) -> Result<Vec<Section>, Box<dyn std::error::Error>> {
         match self {
             Self::Codec => codec::run(options),
+            Self::Fec => fec::run(options),
         }
     }
 }

@@ -20,6 +20,25 @@ pub(crate) struct Row {
     pub(crate) name: String,
     /// Its figures, the same in every row of a section.
     pub(crate) figures: Vec<Figure>,
+    /// The same for programs, where there is a peer or a limit.
+    #[serde(flatten)]
+    pub(crate) comparison: Option<Comparison>,
+}
+
+/// Ours against a peer, or against a limit.
+#[derive(Debug, Clone, Copy, Serialize)]
+pub(crate) struct Comparison {
+    /// Our cost.
+    pub(crate) ours: f64,
+    /// The peer's.
+    pub(crate) peer: Option<f64>,
+    /// The peer's cost ÷ ours.
+    pub(crate) ratio: Option<f64>,
+    /// The least ratio asked for.
+    pub(crate) target: Option<f64>,
+    /// The number that ours is held against where there is no peer.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) limit: Option<f64>,
 }
 
 /// One number.

@@ -30,6 +30,7 @@ fn many_fragments_at_once() {
         for rule in RULES {
             let fast = batch::encode(geometry, rule, &image, parity).unwrap();
             assert!(fast == one_by_one(geometry, rule, &image, parity), "{rule:?} {geometry:?}");
+            assert!(batch::encode_plainly(geometry, rule, &image, parity).unwrap() == fast);
             assert!(batch::encode_on_all_cores(geometry, rule, &image, parity).unwrap() == fast);
         }
     }

@@ -142,9 +142,8 @@ impl Life<'_> {
             // A fragment that completes the rank has counted even if solving is cut short.
             self.committed = Some(decoder.missing());
             match result {
-                Ok(_) => {}
+                Ok(_) | Err(InsertError::Fec(FecError::TooManyMissing { .. })) => {}
                 Err(InsertError::Store(FlashError::Flash(_))) => return false,
-                Err(InsertError::Fec(FecError::TooManyMissing { .. })) => {}
                 Err(error) => panic!("{error}"),
             }
         }

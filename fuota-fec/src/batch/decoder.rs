@@ -8,6 +8,7 @@ use thiserror::Error;
 use super::inverse::left_inverse;
 use super::product::{BitRows, multiply};
 use super::rows::ParityRows;
+use super::simd::Registers;
 use crate::{FecError, FragmentKind, FragmentNumber, Geometry, ParityRule};
 
 /// Parity fragments beyond the lost ones that are looked at first: more are needed in one of 10^4 sessions.
@@ -103,16 +104,16 @@ impl<'f> Session<'f> {
     fn solve_with(&mut self, rule: ParityRule, lost: usize, used: usize) -> bool {
         let size = usize::from(self.geometry.frag_size());
         let (indices, parity): (Vec<u16>, Vec<&[u8]>) = self.parity.iter().take(used).copied().unzip();
-        let rows = ParityRows::of(self.geometry.nb_frag(), rule, 0, &indices);
+        let rows = ParityRows::of(Registers::Widest, self.geometry.nb_frag(), rule, 0, &indices);
         let Some(inverse) = left_inverse(&self.lost_columns(&rows, lost), lost, used) else { return false };
 
         // What parity holds of the lost fragments alone; these count as zero here.
         let mut sums: Vec<u8> = parity.concat();
         let rows = BitRows { words: rows.words(), stride: rows.stride() };
-        multiply(rows, &self.image, size, Some(&self.lost), &mut sums);
+        multiply(Registers::Widest, rows, &self.image, size, Some(&self.lost), &mut sums);
         let mut found = vec![0; lost * size];
         let inverse = BitRows { words: &inverse, stride: used.div_ceil(64) };
-        multiply(inverse, &sums, size, None, &mut found);
+        multiply(Registers::Widest, inverse, &sums, size, None, &mut found);
         for (index, fragment) in ones(&self.lost).zip(found.chunks_exact(size)) {
             self.image[index * size..][..size].copy_from_slice(fragment);
         }

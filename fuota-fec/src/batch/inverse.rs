@@ -3,7 +3,7 @@
 use alloc::vec;
 use alloc::vec::Vec;
 
-use super::simd::{Job, Simd, widest};
+use super::simd::{Job, Registers, Simd};
 
 /// Columns that are eliminated together: all sums of their pivot rows are worked out once.
 const BLOCK: usize = 8;
@@ -28,7 +28,7 @@ pub(super) fn left_inverse(matrix: &[u64], columns: usize, rows: usize) -> Optio
         extended[..left].copy_from_slice(row);
         extended[left + i / 64] = 1 << (i % 64);
     }
-    widest(Extended { words: &mut words, stride, columns }).then(|| {
+    Registers::Widest.run(Extended { words: &mut words, stride, columns }).then(|| {
         // After elimination the pivot of column c is in row c.
         words.chunks_exact(stride).take(columns).flat_map(|row| &row[left..]).copied().collect()
     })

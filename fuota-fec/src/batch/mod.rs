@@ -16,6 +16,7 @@ mod simd;
 pub use decoder::{DecodeError, decode};
 #[cfg(feature = "std")]
 pub use encoder::encode_on_all_cores;
-pub use encoder::{encode, encode_with};
+pub use encoder::{encode, encode_plainly, encode_with};
 pub use ranks::{ParityColumns, RankScratch};
 pub use rows::ParityRows;
+pub use simd::Registers;

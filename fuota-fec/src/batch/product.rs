@@ -8,7 +8,7 @@ use alloc::vec;
 use alloc::vec::Vec;
 use core::array;
 
-use super::simd::{Job, Simd, widest};
+use super::simd::{Job, Registers, Simd};
 
 /// 32 octets: one register of the widest kind that is common.
 pub(super) type Chunk = [u64; 4];
@@ -36,16 +36,23 @@ impl BitRows<'_> {
 ///
 /// `source` holds fragments of `size` octets, the last of which may be shorter; those marked in `skip`
 /// count as zero. `out` holds one fragment of `size` octets for each row.
-pub(super) fn multiply(rows: BitRows<'_>, source: &[u8], size: usize, skip: Option<&[u64]>, out: &mut [u8]) {
+pub(super) fn multiply(
+    registers: Registers,
+    rows: BitRows<'_>,
+    source: &[u8],
+    size: usize,
+    skip: Option<&[u64]>,
+    out: &mut [u8],
+) {
     match size.div_ceil(32) {
-        0 | 1 => widest(Product::<1> { rows, source, size, skip, out }),
-        2 => widest(Product::<2> { rows, source, size, skip, out }),
-        3 => widest(Product::<3> { rows, source, size, skip, out }),
-        4 => widest(Product::<4> { rows, source, size, skip, out }),
-        5 => widest(Product::<5> { rows, source, size, skip, out }),
-        6 => widest(Product::<6> { rows, source, size, skip, out }),
-        7 => widest(Product::<7> { rows, source, size, skip, out }),
-        _ => widest(Product::<MAX_CHUNKS> { rows, source, size, skip, out }),
+        0 | 1 => registers.run(Product::<1> { rows, source, size, skip, out }),
+        2 => registers.run(Product::<2> { rows, source, size, skip, out }),
+        3 => registers.run(Product::<3> { rows, source, size, skip, out }),
+        4 => registers.run(Product::<4> { rows, source, size, skip, out }),
+        5 => registers.run(Product::<5> { rows, source, size, skip, out }),
+        6 => registers.run(Product::<6> { rows, source, size, skip, out }),
+        7 => registers.run(Product::<7> { rows, source, size, skip, out }),
+        _ => registers.run(Product::<MAX_CHUNKS> { rows, source, size, skip, out }),
     }
 }
 
@@ -207,8 +214,12 @@ mod tests {
                 (0..fragments * size - size / 2).map(|_| random().to_le_bytes()[3]).collect();
             let skip: Vec<u64> = (0..stride).map(|_| random()).collect();
             for skip in [None, Some(&skip[..])] {
+                let bits = BitRows { words: &words, stride };
                 let mut out = vec![7; rows * size];
-                multiply(BitRows { words: &words, stride }, &source, size, skip, &mut out);
+                multiply(Registers::Common, bits, &source, size, skip, &mut out);
+                let mut wide = vec![7; rows * size];
+                multiply(Registers::Widest, bits, &source, size, skip, &mut wide);
+                assert!(wide == out, "{rows} rows of {fragments} fragments of {size}");
                 for (row, out) in words.chunks_exact(stride).zip(out.chunks_exact(size)) {
                     let mut sum = vec![7; size];
                     for (i, fragment) in source.chunks(size).enumerate() {

@@ -4,7 +4,7 @@ use alloc::vec;
 use alloc::vec::Vec;
 use core::ops::Range;
 
-use super::simd::{Job, Simd, widest};
+use super::simd::{Job, Registers, Simd};
 use crate::prbs::Prbs23;
 use crate::{Geometry, ParityRule};
 
@@ -27,8 +27,15 @@ impl ParityRows {
     /// drawn.
     #[must_use]
     pub fn new(nb_frag: u16, rule: ParityRule, rows: Range<u16>) -> Self {
+        Self::new_with(Registers::Widest, nb_frag, rule, rows)
+    }
+
+    /// [`new`](Self::new) with registers of choice.
+    #[must_use]
+    pub fn new_with(registers: Registers, nb_frag: u16, rule: ParityRule, rows: Range<u16>) -> Self {
         let first = rows.start.max(1);
-        Self::of(nb_frag, rule, first, &(first..rows.end.min(1 << 14)).collect::<Vec<_>>())
+        let indices: Vec<u16> = (first..rows.end.min(1 << 14)).collect();
+        Self::of(registers, nb_frag, rule, first, &indices)
     }
 
     /// The rows of the first `parity` parity fragments.
@@ -38,10 +45,16 @@ impl ParityRows {
     }
 
     /// Rows of any indices, one after the other.
-    pub(super) fn of(nb_frag: u16, rule: ParityRule, first: u16, indices: &[u16]) -> Self {
+    pub(super) fn of(
+        registers: Registers,
+        nb_frag: u16,
+        rule: ParityRule,
+        first: u16,
+        indices: &[u16],
+    ) -> Self {
         let stride = usize::from(nb_frag).div_ceil(64);
         let mut words = vec![0; indices.len() * stride];
-        widest(Draw { nb_frag, rule, indices, stride, words: &mut words });
+        registers.run(Draw { nb_frag, rule, indices, stride, words: &mut words });
         Self { nb_frag, rule, first, stride, words }
     }
 
@@ -306,6 +319,7 @@ mod tests {
     fn compare(m: u16, rows: Range<u16>) {
         for rule in [ParityRule::V1, ParityRule::V2] {
             let fast = ParityRows::new(m, rule, rows.clone());
+            assert_eq!(fast, ParityRows::new_with(Registers::Common, m, rule, rows.clone()));
             assert_eq!(fast.len(), rows.len());
             for (k, fast) in rows.clone().zip(fast.iter()) {
                 let mut slow = vec![0; row_words(m)];
