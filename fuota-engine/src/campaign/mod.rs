@@ -49,9 +49,11 @@
 mod answer;
 mod clock;
 mod closing;
+mod conduct;
 pub mod event;
 mod exchange;
 mod firmware;
+mod intake;
 pub mod io;
 mod judge;
 mod ledger;
@@ -73,23 +75,17 @@ use alloc::vec::Vec;
 use fuota_proto::McGroupId;
 
 use self::closing::Closing;
-use self::event::{
-    CampaignStatus, Cause, DeviceReport, Event, FailureReason, Outcome, StageKind, StageReport, StageStatus,
-    Warning,
-};
+use self::event::{DeviceReport, Event, Outcome, StageKind, StageReport};
 use self::firmware::AfterProcessing;
-use self::io::{Dest, GroupOrder, GroupReport, Input, Order, Output, Report, Transmit};
+use self::io::{Dest, GroupOrder, Input, Output};
 use self::ledger::Ledger;
-use self::member::{Errand, Member, Standing};
+use self::member::Member;
 use self::plan::{GroupPlan, Plan};
-use self::policy::Policy;
-use self::question::{Package, Question};
+use self::question::Question;
 use self::record::{Entry, Record};
 use self::roster::Roster;
-use self::spec::{DeviceSpec, Kind};
+use self::spec::DeviceSpec;
 use self::stream::{GroupState, PollStep, Stream};
-use self::tx::{Cargo, parts, tx_id};
-use crate::ids::{DevEui, TxId};
 use crate::time::GpsInstant;
 
 /// A campaign under way. See the [module](self) for how to drive it.
@@ -268,100 +264,6 @@ impl Campaign {
         self.outcome.as_ref()
     }
 
-    fn take(&mut self, input: Input<'_>) {
-        match input {
-            Input::Uplink { from, port, payload, received } => self.on_uplink(from, port, payload, received),
-            Input::Downlink { id, report } => self.on_report(id, report),
-            Input::Group { id, report } => self.on_group(usize::from(id.0), report),
-            Input::Derived { device, value } => match self.roster.find(device) {
-                Some(index) => self.on_derived(index, value),
-                None => self.warn(Warning::UnknownInput),
-            },
-            Input::Operator(Order::Stop) if self.outcome.is_none() => {
-                let stage = self.stage().unwrap_or(StageKind::McGroupSetup);
-                self.close(CampaignStatus::Stopped, Some(Cause::Stopped { stage }));
-            }
-            Input::Operator(Order::Stop) | Input::Timeout => {}
-        }
-    }
-
-    fn on_uplink(&mut self, from: DevEui, port: u8, payload: &[u8], received: GpsInstant) {
-        let Some(index) = self.roster.find(from) else {
-            self.warn(Warning::UnknownInput);
-            return;
-        };
-        self.heard(index);
-        let Some(versions) = self.roster.get(index).map(|member| (member.multicast, member.fragmentation))
-        else {
-            return;
-        };
-        let mut answers = Vec::new();
-        let fault = answer::read(self.plan.config(), versions, port, payload, |answer| answers.push(answer));
-        for answer in answers {
-            self.on_answer(index, answer, payload.len(), received);
-        }
-        if let Err(error) = fault {
-            self.warn(Warning::Malformed { device: from, port, offset: error.offset });
-        }
-    }
-
-    fn on_report(&mut self, id: TxId, report: Report) {
-        if let Report::Refused(refusal) = report {
-            self.warn(Warning::Refused(refusal));
-        }
-        match parts(id) {
-            (serial, Cargo::Request(index)) => self.on_request_report(index, serial, report),
-            (serial, Cargo::Fragment { stream, n }) => self.on_fragment_report(stream, n, serial, report),
-            (serial, Cargo::Poll { stream }) => self.on_poll_report(stream, serial, report),
-            (_, Cargo::Reply) => {}
-        }
-    }
-
-    fn on_group(&mut self, group: usize, report: GroupReport) {
-        let (Phase::Provisioning, Some(plan)) = (self.phase, self.plan.groups().get(group)) else {
-            self.warn(Warning::UnknownInput);
-            return;
-        };
-        match report {
-            GroupReport::Provisioned { next_fcnt } => {
-                let frames = self.plan.max_mc_fcnt(plan, next_fcnt) - next_fcnt;
-                if let Some(state) = self.groups.get_mut(group) {
-                    state.provisioned = true;
-                    state.first_fcnt = next_fcnt;
-                    state.frames_left = frames;
-                }
-                if self.groups.iter().all(|group| group.provisioned) {
-                    self.begin();
-                }
-            }
-            GroupReport::Refused => self.close(CampaignStatus::Failed, Some(Cause::GroupRefused)),
-        }
-    }
-
-    /// Every group exists: the first stage opens.
-    fn begin(&mut self) {
-        if let Kind::Firmware(firmware) = self.plan.kind() {
-            if firmware.reboot.is_some_and(|reboot| reboot < self.now + self.plan.transfer_estimate()) {
-                self.close(CampaignStatus::Failed, Some(Cause::RebootTooEarly));
-                return;
-            }
-            for index in self.roster.indices() {
-                if self.plan.device(index).is_some_and(|device| device.firmware == Some(firmware.target)) {
-                    self.conclude(index, Standing::UpToDate);
-                }
-            }
-        }
-        let known = |member: &Member| {
-            member.multicast.is_some()
-                && (member.fragmentation.is_some() || self.plan.kind() == Kind::MulticastSetup)
-        };
-        if self.roster.members().iter().all(known) {
-            self.ask(Question::McGroupSetup);
-        } else {
-            self.ask(Question::PackageVersion(Package::Multicast));
-        }
-    }
-
     /// Does what time alone brings about, until nothing more is due.
     fn advance(&mut self) {
         loop {
@@ -416,95 +318,5 @@ impl Campaign {
         };
         let deadline = self.outcome.is_none().then_some(self.deadline);
         [deadline, self.roster.next_timer(), phase].into_iter().flatten().min()
-    }
-
-    /// The stage under way, or the last one.
-    fn stage(&self) -> Option<StageKind> {
-        self.ledger.stages().last().map(|report| report.stage)
-    }
-
-    /// Whether devices are being asked this, or were and may still answer.
-    fn phase_asks(&self, question: Question) -> bool {
-        match self.phase {
-            Phase::Asking(asked) | Phase::Late { question: asked, .. } => asked == question,
-            _ => false,
-        }
-    }
-
-    fn policy_of(&self, index: u32) -> Policy {
-        let group = self.roster.get(index).and_then(|member| self.plan.group(member.group));
-        group.map_or(Policy::Fixed { parity: 0 }, |group| group.policy)
-    }
-
-    /// Enters a stage with so many devices; the one before has done its work.
-    fn begin_stage(&mut self, stage: StageKind, participants: u32) {
-        if self.ledger.stages().last().is_some_and(|report| report.status == StageStatus::Running) {
-            self.end_stage(StageStatus::Completed, participants);
-        }
-        self.ledger.open(stage, participants, self.now);
-        self.tell(Event::StageStarted { stage, participants });
-    }
-
-    /// Ends the current stage.
-    fn end_stage(&mut self, status: StageStatus, succeeded: u32) {
-        if let Some(report) = self.ledger.close(status, succeeded, self.now) {
-            self.tell(Event::StageEnded(report));
-        }
-    }
-
-    /// A device's part is over for a reason other than success.
-    fn fail(&mut self, index: u32, reason: FailureReason) {
-        let stage = self.stage().unwrap_or(StageKind::McGroupSetup);
-        self.ledger.note(|report| report.failed += 1);
-        self.conclude(index, Standing::Failed(stage, reason));
-    }
-
-    /// Decides how a device stands.
-    fn conclude(&mut self, index: u32, standing: Standing) {
-        self.withdraw(index);
-        let stage = self.stage().unwrap_or(StageKind::McGroupSetup);
-        self.roster.conclude(index, standing, stage, self.now);
-        if let Some(report) = self.roster.get(index).map(Member::report) {
-            self.tell(Event::Device(report));
-        }
-    }
-
-    /// Takes back that a device failed for want of an answer.
-    fn revive(&mut self, index: u32) {
-        let stage = self.stage().unwrap_or(StageKind::McGroupSetup);
-        self.roster.conclude(index, Standing::Running, stage, self.now);
-    }
-
-    /// Cancels a device's request if the network server still holds one.
-    fn withdraw(&mut self, index: u32) {
-        if let Some(Errand::AwaitReport(serial)) = self.roster.get(index).map(|member| member.errand) {
-            self.outputs.push_back(Output::Cancel(tx_id(serial, Cargo::Request(index))));
-        }
-    }
-
-    /// A transmission, under a fresh serial number or under `again`.
-    fn transmit(
-        &mut self,
-        cargo: Cargo,
-        dest: Dest,
-        port: u8,
-        payload: Vec<u8>,
-        expires_at: GpsInstant,
-        again: Option<u32>,
-    ) -> (u32, Transmit) {
-        let serial = again.unwrap_or_else(|| {
-            let serial = self.next_serial;
-            self.next_serial = serial.wrapping_add(1);
-            serial
-        });
-        (serial, Transmit { id: tx_id(serial, cargo), dest, port, payload, not_before: self.now, expires_at })
-    }
-
-    fn tell(&mut self, event: Event) {
-        self.outputs.push_back(Output::Event(event));
-    }
-
-    fn warn(&mut self, warning: Warning) {
-        self.tell(Event::Warning(warning));
     }
 }

@@ -1,0 +1,104 @@
+//! What every part of the campaign does: enter and end stages, decide how devices stand, hand over, tell.
+
+use alloc::vec::Vec;
+
+use super::event::{Event, FailureReason, StageKind, StageStatus, Warning};
+use super::io::{Dest, Output, Transmit};
+use super::member::{Errand, Member, Standing};
+use super::policy::Policy;
+use super::question::Question;
+use super::tx::{Cargo, tx_id};
+use super::{Campaign, Phase};
+use crate::time::GpsInstant;
+
+impl Campaign {
+    /// The stage under way, or the last one.
+    pub(super) fn stage(&self) -> Option<StageKind> {
+        self.ledger.stages().last().map(|report| report.stage)
+    }
+
+    /// Whether devices are being asked this, or were and may still answer.
+    pub(super) fn phase_asks(&self, question: Question) -> bool {
+        match self.phase {
+            Phase::Asking(asked) | Phase::Late { question: asked, .. } => asked == question,
+            _ => false,
+        }
+    }
+
+    pub(super) fn policy_of(&self, index: u32) -> Policy {
+        let group = self.roster.get(index).and_then(|member| self.plan.group(member.group));
+        group.map_or(Policy::Fixed { parity: 0 }, |group| group.policy)
+    }
+
+    /// Enters a stage with so many devices; the one before has done its work.
+    pub(super) fn begin_stage(&mut self, stage: StageKind, participants: u32) {
+        if self.ledger.stages().last().is_some_and(|report| report.status == StageStatus::Running) {
+            self.end_stage(StageStatus::Completed, participants);
+        }
+        self.ledger.open(stage, participants, self.now);
+        self.tell(Event::StageStarted { stage, participants });
+    }
+
+    /// Ends the current stage.
+    pub(super) fn end_stage(&mut self, status: StageStatus, succeeded: u32) {
+        if let Some(report) = self.ledger.close(status, succeeded, self.now) {
+            self.tell(Event::StageEnded(report));
+        }
+    }
+
+    /// A device's part is over for a reason other than success.
+    pub(super) fn fail(&mut self, index: u32, reason: FailureReason) {
+        let stage = self.stage().unwrap_or(StageKind::McGroupSetup);
+        self.ledger.note(|report| report.failed += 1);
+        self.conclude(index, Standing::Failed(stage, reason));
+    }
+
+    /// Decides how a device stands.
+    pub(super) fn conclude(&mut self, index: u32, standing: Standing) {
+        self.withdraw(index);
+        let stage = self.stage().unwrap_or(StageKind::McGroupSetup);
+        self.roster.conclude(index, standing, stage, self.now);
+        if let Some(report) = self.roster.get(index).map(Member::report) {
+            self.tell(Event::Device(report));
+        }
+    }
+
+    /// Takes back that a device failed for want of an answer.
+    pub(super) fn revive(&mut self, index: u32) {
+        let stage = self.stage().unwrap_or(StageKind::McGroupSetup);
+        self.roster.conclude(index, Standing::Running, stage, self.now);
+    }
+
+    /// Cancels a device's request if the network server still holds one.
+    pub(super) fn withdraw(&mut self, index: u32) {
+        if let Some(Errand::AwaitReport(serial)) = self.roster.get(index).map(|member| member.errand) {
+            self.outputs.push_back(Output::Cancel(tx_id(serial, Cargo::Request(index))));
+        }
+    }
+
+    /// A transmission, under a fresh serial number or under `again`.
+    pub(super) fn transmit(
+        &mut self,
+        cargo: Cargo,
+        dest: Dest,
+        port: u8,
+        payload: Vec<u8>,
+        expires_at: GpsInstant,
+        again: Option<u32>,
+    ) -> (u32, Transmit) {
+        let serial = again.unwrap_or_else(|| {
+            let serial = self.next_serial;
+            self.next_serial = serial.wrapping_add(1);
+            serial
+        });
+        (serial, Transmit { id: tx_id(serial, cargo), dest, port, payload, not_before: self.now, expires_at })
+    }
+
+    pub(super) fn tell(&mut self, event: Event) {
+        self.outputs.push_back(Output::Event(event));
+    }
+
+    pub(super) fn warn(&mut self, warning: Warning) {
+        self.tell(Event::Warning(warning));
+    }
+}

@@ -1,0 +1,111 @@
+//! What happened, handed to the part of the campaign that it concerns.
+
+use alloc::vec::Vec;
+
+use super::answer;
+use super::event::{CampaignStatus, Cause, StageKind, Warning};
+use super::io::{GroupReport, Input, Order, Report};
+use super::member::{Member, Standing};
+use super::question::{Package, Question};
+use super::spec::Kind;
+use super::tx::{Cargo, parts};
+use super::{Campaign, Phase};
+use crate::ids::{DevEui, TxId};
+use crate::time::GpsInstant;
+
+impl Campaign {
+    /// Takes an input of a campaign whose end is not decided, or whose clean-up is under way.
+    pub(super) fn take(&mut self, input: Input<'_>) {
+        match input {
+            Input::Uplink { from, port, payload, received } => self.on_uplink(from, port, payload, received),
+            Input::Downlink { id, report } => self.on_report(id, report),
+            Input::Group { id, report } => self.on_group(usize::from(id.0), report),
+            Input::Derived { device, value } => match self.roster.find(device) {
+                Some(index) => self.on_derived(index, value),
+                None => self.warn(Warning::UnknownInput),
+            },
+            Input::Operator(Order::Stop) if self.outcome.is_none() => {
+                let stage = self.stage().unwrap_or(StageKind::McGroupSetup);
+                self.close(CampaignStatus::Stopped, Some(Cause::Stopped { stage }));
+            }
+            Input::Operator(Order::Stop) | Input::Timeout => {}
+        }
+    }
+
+    fn on_uplink(&mut self, from: DevEui, port: u8, payload: &[u8], received: GpsInstant) {
+        let Some(index) = self.roster.find(from) else {
+            self.warn(Warning::UnknownInput);
+            return;
+        };
+        self.heard(index);
+        let Some(versions) = self.roster.get(index).map(|member| (member.multicast, member.fragmentation))
+        else {
+            return;
+        };
+        let mut answers = Vec::new();
+        let fault = answer::read(self.plan.config(), versions, port, payload, |answer| answers.push(answer));
+        for answer in answers {
+            self.on_answer(index, answer, payload.len(), received);
+        }
+        if let Err(error) = fault {
+            self.warn(Warning::Malformed { device: from, port, offset: error.offset });
+        }
+    }
+
+    fn on_report(&mut self, id: TxId, report: Report) {
+        if let Report::Refused(refusal) = report {
+            self.warn(Warning::Refused(refusal));
+        }
+        match parts(id) {
+            (serial, Cargo::Request(index)) => self.on_request_report(index, serial, report),
+            (serial, Cargo::Fragment { stream, n }) => self.on_fragment_report(stream, n, serial, report),
+            (serial, Cargo::Poll { stream }) => self.on_poll_report(stream, serial, report),
+            (_, Cargo::Reply) => {}
+        }
+    }
+
+    fn on_group(&mut self, group: usize, report: GroupReport) {
+        let (Phase::Provisioning, Some(plan)) = (self.phase, self.plan.groups().get(group)) else {
+            self.warn(Warning::UnknownInput);
+            return;
+        };
+        match report {
+            GroupReport::Provisioned { next_fcnt } => {
+                let frames = self.plan.max_mc_fcnt(plan, next_fcnt) - next_fcnt;
+                if let Some(state) = self.groups.get_mut(group) {
+                    state.provisioned = true;
+                    state.first_fcnt = next_fcnt;
+                    state.frames_left = frames;
+                }
+                if self.groups.iter().all(|group| group.provisioned) {
+                    self.begin();
+                }
+            }
+            GroupReport::Refused => self.close(CampaignStatus::Failed, Some(Cause::GroupRefused)),
+        }
+    }
+
+    /// Every group exists: the first stage opens.
+    fn begin(&mut self) {
+        if let Kind::Firmware(firmware) = self.plan.kind() {
+            if firmware.reboot.is_some_and(|reboot| reboot < self.now + self.plan.transfer_estimate()) {
+                self.close(CampaignStatus::Failed, Some(Cause::RebootTooEarly));
+                return;
+            }
+            for index in self.roster.indices() {
+                if self.plan.device(index).is_some_and(|device| device.firmware == Some(firmware.target)) {
+                    self.conclude(index, Standing::UpToDate);
+                }
+            }
+        }
+        let known = |member: &Member| {
+            member.multicast.is_some()
+                && (member.fragmentation.is_some() || self.plan.kind() == Kind::MulticastSetup)
+        };
+        if self.roster.members().iter().all(known) {
+            self.ask(Question::McGroupSetup);
+        } else {
+            self.ask(Question::PackageVersion(Package::Multicast));
+        }
+    }
+}
