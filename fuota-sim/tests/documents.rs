@@ -2,8 +2,10 @@
 
 #![allow(clippy::unwrap_used)]
 
+use std::env;
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::process::Command;
 
 fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("..")
@@ -60,5 +62,29 @@ fn places_named_in_the_architecture_exist() {
     let places = quoted(&text).filter(|name| name.starts_with("fuota-") && name.contains('/'));
     for place in places.filter(|name| !name.contains('<')) {
         assert!(root().join(place).exists(), "ARCHITECTURE.md names {place}");
+    }
+}
+
+/// With `BLESS=1` the sample and the picture are written anew.
+#[test]
+fn the_sample_in_the_readme_is_what_comes_out() {
+    let bless = env::var_os("BLESS").is_some();
+    let mut call = Command::new(env!("CARGO_BIN_EXE_fuota"));
+    call.arg("run");
+    let picture = Path::new(env!("CARGO_TARGET_TMPDIR")).join("picture");
+    if bless {
+        call.arg("--out").arg(&picture);
+    }
+    let output = call.output().unwrap();
+    let summary = String::from_utf8(output.stdout).unwrap();
+    let path = root().join("README.md");
+    let readme = read(&path);
+    let (before, rest) = readme.split_once("```text\n").unwrap();
+    let (sample, after) = rest.split_once("```").unwrap();
+    if bless {
+        fs::write(&path, format!("{before}```text\n{summary}```{after}")).unwrap();
+        fs::copy(picture.join("timeline.svg"), root().join("fuota-sim/doc/timeline.svg")).unwrap();
+    } else {
+        assert!(sample == summary, "BLESS=1 cargo test -p fuota-sim --test documents; now:\n{summary}");
     }
 }
