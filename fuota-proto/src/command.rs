@@ -75,7 +75,7 @@ macro_rules! command {
                 Self::MAX_LEN
             }
 
-            #[inline(always)]
+            #[inline]
             fn encode(&self, out: &mut $crate::Writer<'_>) -> Result<(), $crate::EncodeError> {
                 #[allow(unused_mut)]
                 let mut octets = [0; 1 + Self::BODY_LEN];
@@ -89,8 +89,7 @@ macro_rules! command {
                 out.push_array(&octets)
             }
 
-            // Into its caller, which then builds the command in place: moved there, it would cost more than its decoding.
-            #[inline(always)]
+            #[inline]
             fn decode(input: &mut $crate::Reader<'_>) -> Result<Self, $crate::Truncated> {
                 let _body = input.take::<{ Self::BODY_LEN }>()?;
                 let _at = 0;

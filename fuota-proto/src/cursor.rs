@@ -128,12 +128,22 @@ impl<'b> Writer<'b> {
     /// [`EncodeError::BufferTooSmall`] if they do not fit, [`EncodeError::AfterLast`] if the writer is closed.
     #[inline]
     pub fn push(&mut self, octets: &[u8]) -> Result<(), EncodeError> {
-        self.reserve(octets.len())?.copy_from_slice(octets);
-        Ok(())
+        let start = self.len;
+        let room = self.buffer.get_mut(start..).and_then(|rest| rest.get_mut(..octets.len()));
+        match room {
+            Some(room) if octets.len() <= self.may_follow => {
+                // Not `copy_from_slice`, which brings a panic that a device would have to carry.
+                room.iter_mut().zip(octets).for_each(|(to, from)| *to = *from);
+                self.len += octets.len();
+                self.may_follow -= octets.len();
+                Ok(())
+            }
+            _ => Err(self.refusal(octets.len())),
+        }
     }
 
     /// As [`push`](Self::push), for a length known to the compiler.
-    #[inline(always)]
+    #[inline]
     pub(crate) fn push_array<const N: usize>(&mut self, octets: &[u8; N]) -> Result<(), EncodeError> {
         let start = self.len;
         match self.buffer.get_mut(start..).and_then(|rest| rest.first_chunk_mut()) {
@@ -157,15 +167,10 @@ impl<'b> Writer<'b> {
         }
     }
 
-    /// Claims the next `len` octets for a command, to be filled by the caller.
-    pub(crate) fn reserve(&mut self, len: usize) -> Result<&mut [u8], EncodeError> {
-        if len > self.may_follow.min(self.available()) {
-            return Err(self.refusal(len));
-        }
-        let start = self.len;
-        self.len += len;
-        self.may_follow -= len;
-        Ok(self.buffer.get_mut(start..self.len).unwrap_or_default())
+    /// Makes sure that `len` octets can be pushed, in however many pieces.
+    #[allow(dead_code, reason = "only some packages have commands of several pieces")]
+    pub(crate) fn ensure(&self, len: usize) -> Result<(), EncodeError> {
+        if len > self.may_follow.min(self.available()) { Err(self.refusal(len)) } else { Ok(()) }
     }
 
     /// Writes the octet that ends a message, even after a command that takes the rest of it but that octet.
@@ -190,7 +195,7 @@ impl<'b> Writer<'b> {
 }
 
 /// Reads `width` bits (at most 32, spread over at most 4 octets) from bit `at` on. Bits beyond the end are 0.
-#[inline(always)]
+#[inline]
 pub(crate) fn load_bits(octets: &[u8], at: usize, width: usize) -> u32 {
     let (first, shift) = (at / 8, at % 8);
     let spanned = (shift + width).div_ceil(8);
@@ -203,7 +208,7 @@ pub(crate) fn load_bits(octets: &[u8], at: usize, width: usize) -> u32 {
 }
 
 /// Sets `width` bits from bit `at` on, which were 0 before, to the low bits of `value`.
-#[inline(always)]
+#[inline]
 pub(crate) fn store_bits(octets: &mut [u8], at: usize, width: usize, value: u32) {
     let (first, shift) = (at / 8, at % 8);
     let spanned = (shift + width).div_ceil(8);

@@ -17,12 +17,12 @@ pub(crate) trait Field: Copy {
 impl Field for bool {
     const BITS: usize = 1;
 
-    #[inline(always)]
+    #[inline]
     fn load(body: &[u8], at: usize) -> Self {
         load_bits(body, at, 1) != 0
     }
 
-    #[inline(always)]
+    #[inline]
     fn store(self, body: &mut [u8], at: usize) {
         store_bits(body, at, 1, u32::from(self));
     }
@@ -35,12 +35,12 @@ macro_rules! unsigned {
 
             // Loading masks to the width, so the cast loses nothing.
             #[allow(clippy::cast_possible_truncation)]
-            #[inline(always)]
+            #[inline]
             fn load(body: &[u8], at: usize) -> Self {
                 load_bits(body, at, <Self as Field>::BITS) as Self
             }
 
-            #[inline(always)]
+            #[inline]
             fn store(self, body: &mut [u8], at: usize) {
                 store_bits(body, at, <Self as Field>::BITS, u32::from(self));
             }
@@ -52,12 +52,12 @@ unsigned!(u8, u16, u32);
 impl Field for i32 {
     const BITS: usize = 32;
 
-    #[inline(always)]
+    #[inline]
     fn load(body: &[u8], at: usize) -> Self {
         load_bits(body, at, 32).cast_signed()
     }
 
-    #[inline(always)]
+    #[inline]
     fn store(self, body: &mut [u8], at: usize) {
         store_bits(body, at, 32, self.cast_unsigned());
     }
@@ -67,12 +67,12 @@ impl Field for i32 {
 impl<const N: usize> Field for [u8; N] {
     const BITS: usize = 8 * N;
 
-    #[inline(always)]
+    #[inline]
     fn load(body: &[u8], at: usize) -> Self {
         body.get(at / 8..).and_then(|from| from.first_chunk()).copied().unwrap_or([0; N])
     }
 
-    #[inline(always)]
+    #[inline]
     fn store(self, body: &mut [u8], at: usize) {
         if let Some(room) = body.get_mut(at / 8..).and_then(|from| from.first_chunk_mut()) {
             *room = self;
@@ -133,12 +133,12 @@ macro_rules! bounded {
 
             // Loading masks to the width, so the cast loses nothing.
             #[allow(clippy::cast_possible_truncation)]
-            #[inline(always)]
+            #[inline]
             fn load(body: &[u8], at: usize) -> Self {
                 Self($crate::cursor::load_bits(body, at, $bits) as $int)
             }
 
-            #[inline(always)]
+            #[inline]
             fn store(self, body: &mut [u8], at: usize) {
                 $crate::cursor::store_bits(body, at, $bits, u32::from(self.0));
             }
@@ -217,12 +217,12 @@ macro_rules! octets {
         impl $crate::field::Field for $name {
             const BITS: usize = 8 * $len;
 
-            #[inline(always)]
+            #[inline]
             fn load(body: &[u8], at: usize) -> Self {
                 Self($crate::field::Field::load(body, at))
             }
 
-            #[inline(always)]
+            #[inline]
             fn store(self, body: &mut [u8], at: usize) {
                 self.0.store(body, at);
             }

@@ -105,12 +105,12 @@ impl TryFrom<u32> for Frequency {
 impl Field for Frequency {
     const BITS: usize = 24;
 
-    #[inline(always)]
+    #[inline]
     fn load(body: &[u8], at: usize) -> Self {
         Self { wire: load_bits(body, at, 24) }
     }
 
-    #[inline(always)]
+    #[inline]
     fn store(self, body: &mut [u8], at: usize) {
         store_bits(body, at, 24, self.wire);
     }

@@ -117,12 +117,12 @@ impl From<u32> for McAddr {
 impl Field for McAddr {
     const BITS: usize = 32;
 
-    #[inline(always)]
+    #[inline]
     fn load(body: &[u8], at: usize) -> Self {
         Self(u32::load(body, at))
     }
 
-    #[inline(always)]
+    #[inline]
     fn store(self, body: &mut [u8], at: usize) {
         self.0.store(body, at);
     }
@@ -231,14 +231,14 @@ impl FromIterator<McGroupId> for GroupMask {
 impl Field for GroupMask {
     const BITS: usize = 4;
 
-    #[inline(always)]
+    #[inline]
     fn load(body: &[u8], at: usize) -> Self {
         // The width is masked, so the cast loses nothing.
         #[allow(clippy::cast_possible_truncation)]
         Self::from_wire(crate::cursor::load_bits(body, at, 4) as u8)
     }
 
-    #[inline(always)]
+    #[inline]
     fn store(self, body: &mut [u8], at: usize) {
         crate::cursor::store_bits(body, at, 4, u32::from(self.get()));
     }

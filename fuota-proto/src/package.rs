@@ -61,7 +61,7 @@ macro_rules! package {
             /// # Errors
             /// [`EncodeError`](crate::EncodeError) if it does not fit or nothing may follow what stands before;
             /// nothing is written then.
-            #[inline(always)]
+            #[inline]
             pub fn encode(&self, out: &mut $crate::Writer<'_>) -> Result<(), $crate::EncodeError> {
                 match self {$(
                     Self::$variant(command) => $crate::Command::encode(command, out),
@@ -138,7 +138,7 @@ macro_rules! package {
         impl<$p> $crate::CommandSet<$p> for $name$(<$a>)? {
             const MAX_LEN: usize = Self::MAX_LEN;
 
-            #[inline(always)]
+            #[inline]
             fn decode_body(cid: u8, input: &mut $crate::Reader<$p>) -> Result<Self, $crate::DecodeCause> {
                 match cid {
                     $(

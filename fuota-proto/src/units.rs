@@ -133,12 +133,12 @@ macro_rules! quantity {
         impl Field for $name {
             const BITS: usize = 32;
 
-            #[inline(always)]
+            #[inline]
             fn load(body: &[u8], at: usize) -> Self {
                 Self(u32::load(body, at))
             }
 
-            #[inline(always)]
+            #[inline]
             fn store(self, body: &mut [u8], at: usize) {
                 self.0.store(body, at);
             }

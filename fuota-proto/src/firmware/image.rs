@@ -63,7 +63,7 @@ impl Command<'_> for DevUpgradeImageAns {
         if self.is_ok() { Self::MAX_LEN } else { Self::SHORT_LEN }
     }
 
-    #[inline(always)]
+    #[inline]
     fn encode(&self, out: &mut Writer<'_>) -> Result<(), EncodeError> {
         let status = self.up_image_status();
         match self.next_firmware_version() {
@@ -75,7 +75,7 @@ impl Command<'_> for DevUpgradeImageAns {
         }
     }
 
-    #[inline(always)]
+    #[inline]
     fn decode(input: &mut Reader<'_>) -> Result<Self, Truncated> {
         let &[status] = input.take::<1>()?;
         Ok(match status & 0b11 {

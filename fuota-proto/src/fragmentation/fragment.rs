@@ -82,15 +82,14 @@ impl<'a> Command<'a> for DataFragment<'a> {
         let mut header = [Self::CID, 0, 0];
         self.n.store(&mut header, 8);
         self.frag_index.store(&mut header, 8 + FragN::BITS);
-        let room = out.reserve(self.encoded_len())?;
-        let (start, data) = room.split_at_mut(Self::HEADER_LEN);
-        start.copy_from_slice(&header);
-        data.copy_from_slice(self.data);
+        out.ensure(self.encoded_len())?;
+        out.push_array(&header)?;
+        out.push(self.data)?;
         out.let_follow(0);
         Ok(())
     }
 
-    #[inline(always)]
+    #[inline]
     fn decode(input: &mut Reader<'a>) -> Result<Self, Truncated> {
         let body = input.take::<2>()?;
         Ok(Self {

@@ -111,7 +111,7 @@ impl Command<'_> for FragSessionStatusAns {
         if self.report().is_some() { Self::MAX_LEN } else { Self::SHORT_LEN }
     }
 
-    #[inline(always)]
+    #[inline]
     fn encode(&self, out: &mut Writer<'_>) -> Result<(), EncodeError> {
         let Some(report) = self.report() else {
             out.push_array(&[Self::CID, self.status()])?;
@@ -124,7 +124,7 @@ impl Command<'_> for FragSessionStatusAns {
         out.push_array(&octets)
     }
 
-    #[inline(always)]
+    #[inline]
     fn decode(input: &mut Reader<'_>) -> Result<Self, Truncated> {
         let &[status] = input.take::<1>()?;
         let missing = status & Self::DOES_NOT_EXIST != 0;

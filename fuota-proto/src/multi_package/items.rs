@@ -252,18 +252,22 @@ macro_rules! items {
         }
 
         impl<'a> MessageItem<'a> for $name<'a> {
+            #[inline]
             fn layout(payload: &'a [u8]) -> Layout<'a> {
                 $layout(payload)
             }
 
+            #[inline]
             fn package_id(id: PackageId) -> Self {
                 Self::PackageId(id)
             }
 
+            #[inline]
             fn command_token(token: Token) -> Self {
                 Self::CommandToken(token)
             }
 
+            #[inline]
             fn decode_command(
                 package: Package,
                 version: PackageVersion,
@@ -282,6 +286,7 @@ macro_rules! items {
                 }
             }
 
+            #[inline]
             fn role(&self) -> Role {
                 match self {
                     Self::PackageId(id) => Role::PackageId(*id),
@@ -295,6 +300,7 @@ macro_rules! items {
                 }
             }
 
+            #[inline]
             fn encode(&self, out: &mut Writer<'_>) -> Result<(), EncodeError> {
                 match self {
                     Self::PackageId(id) => out.push(&[ID_FLAG | id.get()]),

@@ -84,15 +84,13 @@ impl Command<'_> for DevPackageAns {
     }
 
     fn encode(&self, out: &mut Writer<'_>) -> Result<(), EncodeError> {
-        let room = out.reserve(self.encoded_len())?;
-        let (header, records) = room.split_at_mut(Self::HEADER_LEN);
         // The list has at most 15 places.
         let [count, ..] = self.items.len().to_le_bytes();
-        header.copy_from_slice(&[Self::CID, count]);
-        for (record, item) in records.chunks_exact_mut(Self::ITEM_LEN).zip(&self.items) {
-            record.copy_from_slice(&[item.package_identifier, item.package_version, item.port]);
-        }
-        Ok(())
+        out.ensure(self.encoded_len())?;
+        out.push_array(&[Self::CID, count])?;
+        self.items
+            .iter()
+            .try_for_each(|item| out.push_array(&[item.package_identifier, item.package_version, item.port]))
     }
 
     fn decode(input: &mut Reader<'_>) -> Result<Self, Truncated> {
@@ -155,10 +153,9 @@ impl<'a> Command<'a> for MultiPackBufferFrag<'a> {
     }
 
     fn encode(&self, out: &mut Writer<'_>) -> Result<(), EncodeError> {
-        let room = out.reserve(self.encoded_len())?;
-        let (header, data) = room.split_at_mut(Self::HEADER_LEN);
-        header.copy_from_slice(&[Self::CID, self.base_byte]);
-        data.copy_from_slice(self.data);
+        out.ensure(self.encoded_len())?;
+        out.push_array(&[Self::CID, self.base_byte])?;
+        out.push(self.data)?;
         out.let_follow(0);
         Ok(())
     }

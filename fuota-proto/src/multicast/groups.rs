@@ -247,14 +247,12 @@ impl Command<'_> for McGroupStatusAns {
     }
 
     fn encode(&self, out: &mut Writer<'_>) -> Result<(), EncodeError> {
-        let room = out.reserve(self.encoded_len())?;
-        let (header, records) = room.split_at_mut(Self::HEADER_LEN);
-        header.copy_from_slice(&[Self::CID, self.nb_total_groups.get() << 4 | self.ans_group_mask.get()]);
-        for (record, item) in records.chunks_exact_mut(Self::ITEM_LEN).zip(&self.items) {
+        out.ensure(self.encoded_len())?;
+        out.push_array(&[Self::CID, self.nb_total_groups.get() << 4 | self.ans_group_mask.get()])?;
+        self.items.iter().try_for_each(|item| {
             let [a, b, c, d] = item.mc_addr.0.to_le_bytes();
-            record.copy_from_slice(&[item.mc_group_id.get(), a, b, c, d]);
-        }
-        Ok(())
+            out.push_array(&[item.mc_group_id.get(), a, b, c, d])
+        })
     }
 
     fn decode(input: &mut Reader<'_>) -> Result<Self, Truncated> {

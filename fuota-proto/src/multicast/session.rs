@@ -281,7 +281,7 @@ impl<const VERSION: u8, const CID: u8> Command<'_> for SessionAns<VERSION, CID> 
         if self.is_ok() { Self::MAX_LEN } else { Self::ERROR_LEN }
     }
 
-    #[inline(always)]
+    #[inline]
     fn encode(&self, out: &mut Writer<'_>) -> Result<(), EncodeError> {
         let group = self.mc_group_id.get();
         match self.outcome {
@@ -303,7 +303,7 @@ impl<const VERSION: u8, const CID: u8> Command<'_> for SessionAns<VERSION, CID> 
         }
     }
 
-    #[inline(always)]
+    #[inline]
     fn decode(input: &mut Reader<'_>) -> Result<Self, Truncated> {
         let status = input.take::<1>()?;
         let mc_group_id = McGroupId::load(status, 0);
