@@ -3,6 +3,7 @@
 //! The device asks: it sends its clock in an [`AppTimeReq`] and adds the correction that comes back. On the wire the two
 //! versions are alike; version 2 gives one command another name and defines how corrections saturate.
 
+mod edition;
 #[cfg(feature = "ts003-v1")]
 pub mod v1;
 #[cfg(feature = "ts003-v2")]

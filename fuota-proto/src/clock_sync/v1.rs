@@ -1,38 +1,5 @@
 //! TS003-1.0.0.
 
-pub use super::{
-    AppTimeAns, AppTimeReq, DEFAULT_PORT, DeviceAppTimePeriodicityAns, DeviceAppTimePeriodicityReq,
-    ForceDeviceResyncReq, PACKAGE_IDENTIFIER,
-};
-pub use crate::version::{PackageVersionAns, PackageVersionReq};
+pub use super::ForceDeviceResyncReq;
 
-use crate::package::package;
-
-/// Version of the package.
-pub const PACKAGE_VERSION: u8 = 1;
-
-package! {
-    /// What a server sends (TS003-1.0.0 §1).
-    pub enum Downlink {
-        /// Which version do you speak?
-        PackageVersionReq(PackageVersionReq),
-        /// Answer to [`AppTimeReq`].
-        AppTimeAns(AppTimeAns),
-        /// Ask so often.
-        DeviceAppTimePeriodicityReq(DeviceAppTimePeriodicityReq),
-        /// Ask now.
-        ForceDeviceResyncReq(ForceDeviceResyncReq),
-    }
-}
-
-package! {
-    /// What a device sends (TS003-1.0.0 §1).
-    pub enum Uplink {
-        /// Answer to [`PackageVersionReq`].
-        PackageVersionAns(PackageVersionAns),
-        /// What time is it?
-        AppTimeReq(AppTimeReq),
-        /// Answer to [`DeviceAppTimePeriodicityReq`].
-        DeviceAppTimePeriodicityAns(DeviceAppTimePeriodicityAns),
-    }
-}
+super::edition::edition!(1, ForceDeviceResyncReq);

@@ -4,6 +4,7 @@
 //! multicast, and asks with [`FragSessionStatusReq`] what is missing.
 
 mod fragment;
+mod setup;
 #[cfg(feature = "ts004-v2")]
 mod status;
 #[cfg(feature = "ts004-v1")]
@@ -12,11 +13,10 @@ pub mod v1;
 pub mod v2;
 
 pub use fragment::{DataFragment, FragmentError};
-
-use thiserror::Error;
+pub use setup::SetupError;
 
 use crate::command::command;
-use crate::ids::{FragAlgo, FragIndex, NbFrag};
+use crate::ids::FragIndex;
 
 /// FPort that devices listen on unless configured otherwise.
 pub const DEFAULT_PORT: u8 = 201;
@@ -57,60 +57,4 @@ impl FragSessionDeleteAns {
     pub const fn is_ok(&self) -> bool {
         !self.session_does_not_exist
     }
-}
-
-/// Why no session can be what a FragSessionSetupReq describes. A device answers with the bit "FragAlgo unsupported"
-/// (TS004-2.0.0 §3.3; "encoding unsupported" in TS004-1.0.0).
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Error)]
-#[cfg_attr(feature = "defmt", derive(defmt::Format))]
-#[non_exhaustive]
-pub enum SetupError {
-    /// NbFrag is 0, or more than the 14 bits of a fragment number can count.
-    #[error("NbFrag {got} is not within 1..=16383")]
-    NbFrag {
-        /// The NbFrag requested.
-        got: u16,
-    },
-    /// Fragments without octets.
-    #[error("FragSize is 0")]
-    FragSize,
-    /// More padding than the last fragment holds.
-    #[error("padding of {padding} octets in fragments of {frag_size}")]
-    Padding {
-        /// The padding requested.
-        padding: u8,
-        /// The fragment size requested.
-        frag_size: u8,
-    },
-    /// A code that the standard does not define.
-    #[error("FragAlgo {got} is reserved")]
-    FragAlgo {
-        /// The FragAlgo requested.
-        got: u8,
-    },
-}
-
-/// What both versions demand of a session.
-fn check_setup(nb_frag: NbFrag, frag_size: u8, padding: u8, frag_algo: FragAlgo) -> Result<(), SetupError> {
-    // TS004-1.0.0 §3.3: FragAlgo 1 to 7 are reserved.
-    if frag_algo != FragAlgo::FEC {
-        return Err(SetupError::FragAlgo { got: frag_algo.get() });
-    }
-    // TS004-1.0.0 §3.3: N has 14 bits and counts from 1.
-    if !nb_frag.is_valid() {
-        return Err(SetupError::NbFrag { got: nb_frag.get() });
-    }
-    if frag_size == 0 {
-        return Err(SetupError::FragSize);
-    }
-    // TS004-1.0.0 §3.3: the padding ends the last fragment, and the block ends within it.
-    if padding >= frag_size {
-        return Err(SetupError::Padding { padding, frag_size });
-    }
-    Ok(())
-}
-
-/// Length in octets of the data block without its padding; 0 if the padding exceeds it.
-const fn block_len(nb_frag: NbFrag, frag_size: u8, padding: u8) -> u32 {
-    (nb_frag.get() as u32 * frag_size as u32).saturating_sub(padding as u32)
 }

@@ -95,22 +95,6 @@ command! {
     }
 }
 
-impl FragSessionSetupReq {
-    /// Checks that a session can be like this. What a device has room for is its own matter.
-    ///
-    /// # Errors
-    /// [`SetupError`]; [`FragSessionSetupAns::refusing`] turns it into the answer.
-    pub fn validate(&self) -> Result<(), SetupError> {
-        super::check_setup(self.nb_frag, self.frag_size, self.padding, self.fragmentation_matrix)
-    }
-
-    /// Length in octets of the data block, padding left out.
-    #[must_use]
-    pub const fn block_len(&self) -> u32 {
-        super::block_len(self.nb_frag, self.frag_size, self.padding)
-    }
-}
-
 command! {
     /// Answer to [`FragSessionSetupReq`] (TS004-1.0.0 §3.3).
     pub struct FragSessionSetupAns = 0x02 {
@@ -127,38 +111,4 @@ command! {
     }
 }
 
-impl FragSessionSetupAns {
-    /// Accepts the session.
-    #[must_use]
-    pub const fn accepting(frag_index: FragIndex) -> Self {
-        Self {
-            encoding_unsupported: false,
-            not_enough_memory: false,
-            frag_session_index_not_supported: false,
-            wrong_descriptor: false,
-            frag_index,
-        }
-    }
-
-    /// Refuses a session that cannot be.
-    #[must_use]
-    pub const fn refusing(frag_index: FragIndex, error: SetupError) -> Self {
-        match error {
-            SetupError::FragAlgo { .. }
-            | SetupError::NbFrag { .. }
-            | SetupError::FragSize
-            | SetupError::Padding { .. } => {
-                Self { encoding_unsupported: true, ..Self::accepting(frag_index) }
-            }
-        }
-    }
-
-    /// Whether the device accepted: no error bit is set.
-    #[must_use]
-    pub const fn is_ok(&self) -> bool {
-        !(self.encoding_unsupported
-            || self.not_enough_memory
-            || self.frag_session_index_not_supported
-            || self.wrong_descriptor)
-    }
-}
+super::setup::setup!(algo fragmentation_matrix, refused as encoding_unsupported, errors encoding_unsupported not_enough_memory frag_session_index_not_supported wrong_descriptor);

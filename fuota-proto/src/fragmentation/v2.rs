@@ -77,22 +77,6 @@ command! {
     }
 }
 
-impl FragSessionSetupReq {
-    /// Checks that a session can be like this. What a device has room for is its own matter, and so is SessionCnt.
-    ///
-    /// # Errors
-    /// [`SetupError`]; [`FragSessionSetupAns::refusing`] turns it into the answer.
-    pub fn validate(&self) -> Result<(), SetupError> {
-        super::check_setup(self.nb_frag, self.frag_size, self.padding, self.frag_algo)
-    }
-
-    /// Length in octets of the data block, padding left out.
-    #[must_use]
-    pub const fn block_len(&self) -> u32 {
-        super::block_len(self.nb_frag, self.frag_size, self.padding)
-    }
-}
-
 command! {
     /// Answer to [`FragSessionSetupReq`] (TS004-2.0.0 §3.3).
     pub struct FragSessionSetupAns = 0x02 {
@@ -111,43 +95,7 @@ command! {
     }
 }
 
-impl FragSessionSetupAns {
-    /// Accepts the session.
-    #[must_use]
-    pub const fn accepting(frag_index: FragIndex) -> Self {
-        Self {
-            frag_algo_unsupported: false,
-            not_enough_memory: false,
-            frag_index_unsupported: false,
-            wrong_descriptor: false,
-            session_cnt_replay: false,
-            frag_index,
-        }
-    }
-
-    /// Refuses a session that cannot be.
-    #[must_use]
-    pub const fn refusing(frag_index: FragIndex, error: SetupError) -> Self {
-        match error {
-            SetupError::FragAlgo { .. }
-            | SetupError::NbFrag { .. }
-            | SetupError::FragSize
-            | SetupError::Padding { .. } => {
-                Self { frag_algo_unsupported: true, ..Self::accepting(frag_index) }
-            }
-        }
-    }
-
-    /// Whether the device accepted: no error bit is set.
-    #[must_use]
-    pub const fn is_ok(&self) -> bool {
-        !(self.frag_algo_unsupported
-            || self.not_enough_memory
-            || self.frag_index_unsupported
-            || self.wrong_descriptor
-            || self.session_cnt_replay)
-    }
-}
+super::setup::setup!(algo frag_algo, refused as frag_algo_unsupported, errors frag_algo_unsupported not_enough_memory frag_index_unsupported wrong_descriptor session_cnt_replay);
 
 command! {
     /// Tells the server that the block is whole, if the session asked for that; delayed at random (TS004-2.0.0 §3.5).

@@ -3,6 +3,7 @@
 //! A server gives a device the keys of a multicast group and then announces when, where and how long the group
 //! listens. Versions 1 and 2 differ in the answers about sessions only.
 
+mod edition;
 mod groups;
 #[cfg(feature = "serde")]
 mod serial;
