@@ -41,7 +41,7 @@ fn fec_on_small_group_is_set_up_served_and_asked_by_unicast() {
 fn fec_on_large_group_is_asked_by_multicast_and_the_silent_by_unicast() {
     // Device 3 answers only when it is asked alone.
     let mut stage = Stage::new(spec(7)).device(3, |heard, _, now| match heard {
-        Heard::FragSessionStatusReq { multicast: true, .. } => None,
+        Heard::Status { multicast: true, .. } => None,
         _ => good(heard, now),
     });
     let outcome = stage.run();
@@ -85,7 +85,7 @@ fn fec_off_repeats_rounds_and_confirms_silence_by_unicast() {
     spec.groups[0].redundancy = Redundancy::Rounds;
     // Device 2 misses fragments until the second round has passed.
     let mut stage = Stage::new(spec).device(2, |heard, times, now| match heard {
-        Heard::FragSessionStatusReq { .. } => answer_missing(heard, now, if times == 1 { 4 } else { 0 }),
+        Heard::Status { .. } => answer_missing(heard, now, if times == 1 { 4 } else { 0 }),
         _ => good(heard, now),
     });
     let outcome = stage.run();

@@ -11,7 +11,7 @@ use fuota_engine::campaign::event::{
 use fuota_engine::campaign::io::Order;
 use fuota_engine::config::StageEnd;
 use fuota_engine::percent::Percent;
-use fuota_proto::multicast::v1::{McClassCSessionAns, McGroupSetupAns, Uplink};
+use fuota_proto::multicast::v1::{Downlink, McClassCSessionAns, McGroupSetupAns, Uplink};
 use fuota_proto::{McGroupId, TimeToStart};
 
 fn failed(stage: &Stage, n: usize) -> Option<(StageKind, FailureReason)> {
@@ -25,7 +25,7 @@ fn failed(stage: &Stage, n: usize) -> Option<(StageKind, FailureReason)> {
 fn a_request_is_repeated_until_it_is_answered() {
     // Two requests are lost on the way; the third is answered.
     let mut stage = Stage::new(spec(1)).device(1, |heard, times, now| match heard {
-        Heard::FragSessionSetupReq(_) if times < 3 => None,
+        Heard::FragSessionSetup(_) if times < 3 => None,
         _ => good(heard, now),
     });
     assert_eq!(stage.run().status, CampaignStatus::Succeeded);
@@ -48,7 +48,7 @@ fn a_device_that_never_answers_fails_after_all_tries_and_the_others_go_on() {
     let mut spec = spec(4);
     spec.config.success_threshold = Percent::whole(75);
     let mut stage = Stage::new(spec).device(2, |heard, _, now| match heard {
-        Heard::McGroupSetupReq(_) => None,
+        _ if heard.is("McGroupSetupReq") => None,
         _ => good(heard, now),
     });
     let outcome = stage.run();
@@ -78,7 +78,7 @@ fn a_device_that_answers_with_an_error_bit_fails_and_is_not_asked_again() {
     let mut spec = spec(4);
     spec.config.success_threshold = Percent::whole(75);
     let mut stage = Stage::new(spec).device(1, |heard, _, now| match heard {
-        Heard::FragSessionSetupReq(req) => setup_ans(req, true),
+        Heard::FragSessionSetup(req) => setup_ans(req, true),
         _ => good(heard, now),
     });
     assert_eq!(stage.run().complete, 3);
@@ -94,9 +94,8 @@ fn too_few_devices_end_the_campaign_in_any_set_up_stage() {
         ("FragSessionSetupReq", StageKind::FragSessionSetup),
         ("McClassCSessionReq", StageKind::McClassSession),
     ] {
-        let mut stage = Stage::new(spec(2)).device(1, move |heard, _, now| {
-            if format!("{heard:?}").starts_with(refused) { None } else { good(heard, now) }
-        });
+        let mut stage = Stage::new(spec(2))
+            .device(1, move |heard, _, now| if heard.is(refused) { None } else { good(heard, now) });
         let outcome = stage.run();
         assert_eq!(outcome.status, CampaignStatus::Failed);
         assert_eq!(outcome.cause, Some(Cause::BelowThreshold { stage: kind, succeeded: 1, required: 2 }));
@@ -114,7 +113,7 @@ fn a_late_answer_brings_its_device_back_while_the_stage_waits() {
     // The only request is answered at the fourth uplink period: after the response timeout of two periods, within
     // the late-answer time of one more.
     let mut stage = Stage::new(spec).device(2, |heard, _, now| match heard {
-        Heard::McGroupSetupReq(_) => None,
+        _ if heard.is("McGroupSetupReq") => None,
         _ => good(heard, now),
     });
     let late = Uplink::from(McGroupSetupAns { mc_group_id: McGroupId::MIN, id_error: false });
@@ -142,7 +141,7 @@ fn with_stage_end_threshold_a_stage_ends_as_documented() {
 #[test]
 fn a_clock_that_disagrees_is_asked_again_and_then_given_up() {
     let hour_off = |heard: &Heard, _, now| match heard {
-        Heard::McClassCSessionReq(req) => {
+        Heard::Multicast(Downlink::McClassCSessionReq(req)) => {
             let wrong = TimeToStart::saturating(3600 * 24);
             multicast(&Uplink::from(McClassCSessionAns::accepting(req.mc_group_id, wrong)))
         }
@@ -162,7 +161,7 @@ fn every_device_is_told_the_same_start_and_a_session_that_lasts_to_the_end() {
     for n in 1..=3 {
         let starts = starts.clone();
         stage = stage.device(n, move |heard, _, now| {
-            if let Heard::McClassCSessionReq(req) = heard {
+            if let Heard::Multicast(Downlink::McClassCSessionReq(req)) = heard {
                 starts.send((req.session_time.get(), req.time_out.get())).unwrap();
             }
             good(heard, now)

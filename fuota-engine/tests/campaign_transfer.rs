@@ -111,7 +111,7 @@ fn the_poll_by_multicast_waits_for_its_whole_window_and_no_longer() {
     let mut stage = Stage::new(spec(7));
     for n in 1..=7 {
         stage = stage.device(n, |heard, _, now| match heard {
-            Heard::FragSessionStatusReq { multicast: true, .. } => None,
+            Heard::Status { multicast: true, .. } => None,
             _ => good(heard, now),
         });
     }
@@ -139,7 +139,7 @@ fn the_memory_bit_fails_a_device_with_fec_and_not_without() {
         spec.groups[0].redundancy = redundancy;
         spec.config.success_threshold = Percent::whole(if complete == 1 { 50 } else { 100 });
         let mut stage = Stage::new(spec).device(2, |heard, times, now| match heard {
-            Heard::FragSessionStatusReq { .. } if times == 1 => status_ans(2, true),
+            Heard::Status { .. } if times == 1 => status_ans(2, true),
             _ => good(heard, now),
         });
         assert_eq!(stage.run().complete, complete);
@@ -157,7 +157,7 @@ fn without_fec_a_device_that_stops_answering_stays_for_the_next_round() {
     spec.groups[0].redundancy = Redundancy::Rounds;
     // All six requests after the first round are lost on device 2; it answers after the second round.
     let mut stage = Stage::new(spec).device(2, |heard, times, now| match heard {
-        Heard::FragSessionStatusReq { .. } if times <= 6 => None,
+        Heard::Status { .. } if times <= 6 => None,
         _ => good(heard, now),
     });
     let outcome = stage.run();
@@ -171,7 +171,7 @@ fn a_device_that_reports_late_within_complete_delay_counts() {
     spec.config.success_threshold = Percent::whole(75);
     spec.config.complete_delay = Duration::from_secs(300);
     let mut stage = Stage::new(spec).device(4, |heard, times, now| match heard {
-        Heard::FragSessionStatusReq { .. } if times <= 6 => None,
+        Heard::Status { .. } if times <= 6 => None,
         _ => good(heard, now),
     });
     stage.run();
@@ -180,7 +180,7 @@ fn a_device_that_reports_late_within_complete_delay_counts() {
     spec.config.success_threshold = Percent::whole(75);
     spec.config.complete_delay = Duration::from_secs(300);
     let mut stage = Stage::new(spec).device(4, |heard, times, now| match heard {
-        Heard::FragSessionStatusReq { .. } if times <= 6 => None,
+        Heard::Status { .. } if times <= 6 => None,
         _ => good(heard, now),
     });
     stage.answer_at(end.since(common::START) - Duration::from_secs(100), 4, status_ans(0, false));

@@ -394,6 +394,11 @@ fn is_done(
         Question::PackageVersion(Package::Fragmentation) => {
             member.fragmentation.is_some() || plan.kind() == Kind::MulticastSetup
         }
+        // It has said so already, or its group never asks.
+        Question::UpgradeImage => {
+            member.has_block
+                || plan.group(member.group).is_none_or(|group| !group.policy.may_still_complete())
+        }
         Question::McGroupSetup => {
             let (Some(held), Some(group), Some(state)) =
                 (device.membership, plan.group(member.group), groups.get(usize::from(member.group)))

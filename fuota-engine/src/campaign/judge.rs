@@ -7,11 +7,11 @@ use fuota_proto::{FragIndex, McGroupId};
 
 use super::answer::{Answer, Status, Verdict};
 use super::event::{CampaignStatus, Cause, Event, FailureReason, StageKind, StageStatus, Warning};
-use super::member::{Errand, Standing};
+use super::member::{Errand, Member, Standing};
 use super::plan::timing::START_MARGIN;
 use super::question::{Package, Question};
 use super::spec::{Kind, PackageVersion};
-use super::stream::Session;
+use super::stream::{Session, mixed_groups};
 use super::{Campaign, Phase};
 use crate::time::GpsInstant;
 
@@ -112,12 +112,39 @@ impl Campaign {
             Ok(()) => self.hold_session(index),
             // The answer to a first request was lost: the device has the session (TS004-2.0.0 §3.3).
             Err(_) if replay && member.tries > 1 => self.retry(index, FailureReason::NoAnswer),
-            Err(_) if index_unsupported && member.frag_index != FragIndex::MAX => {
-                let next = FragIndex::from_wire(member.frag_index.get() + 1);
-                self.ask_anew(index, |member| member.frag_index = next);
-            }
+            Err(status) if index_unsupported => match self.next_frag_index(&member) {
+                Some(next) => self.ask_anew(index, |member| member.frag_index = next),
+                None => self.fail(index, FailureReason::Refused(status)),
+            },
             Err(status) => self.fail(index, FailureReason::Refused(status)),
         }
+    }
+
+    /// The index to try after a device's own; `None` once it has tried all that its version may use.
+    fn next_frag_index(&self, member: &Member) -> Option<FragIndex> {
+        let mixed = self.mixed.contains(&member.group);
+        let (step, start) = (if mixed { 2 } else { 1 }, self.first_frag_index(member));
+        let next = FragIndex::from_wire(member.frag_index.get() + step);
+        (next != start).then_some(next)
+    }
+
+    /// The index that a device uses first. Where parity of both rules travels in a group, each version has every
+    /// other index for itself: the rules give different fragments the same number.
+    fn first_frag_index(&self, member: &Member) -> FragIndex {
+        let second = self.mixed.contains(&member.group) && member.fragmentation == Some(PackageVersion::V2);
+        FragIndex::from_wire(self.plan.spec.frag_index.get() + u8::from(second))
+    }
+
+    /// Opens the stage in which devices are told the shape of the data block.
+    fn begin_frag_session_setup(&mut self) {
+        self.mixed = mixed_groups(&self.plan, self.roster.members());
+        for index in self.roster.indices() {
+            let Some(first) = self.roster.get(index).map(|member| self.first_frag_index(member)) else {
+                continue;
+            };
+            self.roster.update(index, |member| member.frag_index = first);
+        }
+        self.ask(Question::FragSessionSetup);
     }
 
     /// A device of version 2 was asked whether it has the session that it did not confirm.
@@ -138,7 +165,7 @@ impl Campaign {
     }
 
     /// The question is put again with something changed, as if for the first time.
-    fn ask_anew(&mut self, index: u32, change: impl FnOnce(&mut super::Member)) {
+    fn ask_anew(&mut self, index: u32, change: impl FnOnce(&mut Member)) {
         self.roster.update(index, |member| {
             change(member);
             member.tries = 0;
@@ -202,7 +229,7 @@ impl Campaign {
             (Question::McGroupSetup, Kind::Firmware(firmware)) if firmware.reboot.is_some() => {
                 self.ask(Question::DevRebootTime);
             }
-            (Question::McGroupSetup | Question::DevRebootTime, _) => self.ask(Question::FragSessionSetup),
+            (Question::McGroupSetup | Question::DevRebootTime, _) => self.begin_frag_session_setup(),
             (_, Kind::MulticastSetup) => self.end_multicast_setup(),
             _ => self.begin_transfer(),
         }

@@ -112,7 +112,12 @@ pub(super) struct Member {
 }
 
 impl Member {
-    pub(super) fn new(spec: &DeviceSpec, group: u8, mc_group_id: McGroupId, now: GpsInstant) -> Self {
+    pub(super) fn new(
+        spec: &DeviceSpec,
+        mc_group_id: McGroupId,
+        frag_index: FragIndex,
+        now: GpsInstant,
+    ) -> Self {
         Self {
             dev_eui: spec.dev_eui,
             standing: Standing::Running,
@@ -123,9 +128,9 @@ impl Member {
             tries: 0,
             missing_frag: None,
             requests: 0,
-            group,
+            group: spec.group.0,
             mc_group_id,
-            frag_index: FragIndex::MIN,
+            frag_index,
             multicast: spec.multicast,
             fragmentation: spec.fragmentation,
             holds: Holds::default(),

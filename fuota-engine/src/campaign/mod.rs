@@ -69,7 +69,7 @@ mod stream;
 mod transfer;
 mod tx;
 
-use alloc::collections::{BTreeMap, VecDeque};
+use alloc::collections::{BTreeMap, BTreeSet, VecDeque};
 use alloc::vec::Vec;
 
 use fuota_proto::McGroupId;
@@ -95,6 +95,8 @@ pub struct Campaign {
     roster: Roster,
     ledger: Ledger,
     groups: Vec<GroupState>,
+    /// Groups whose devices of version 1 and 2 must not share an index.
+    mixed: BTreeSet<u8>,
     /// Empty until fragments are sent.
     streams: Vec<Stream>,
     phase: Phase,
@@ -163,12 +165,13 @@ impl Campaign {
         let outputs = warnings.chain(plan.groups().iter().map(provision)).collect();
         let member = |device: &DeviceSpec| {
             let group = plan.group(device.group.0).map(|group| group.parameters().mc_group_id);
-            Member::new(device, device.group.0, group.unwrap_or(McGroupId::MIN), now)
+            Member::new(device, group.unwrap_or(McGroupId::MIN), plan.spec.frag_index, now)
         };
         Self {
             roster: Roster::new(plan.devices().iter().map(member).collect()),
             ledger: Ledger::default(),
             groups: plan.groups().iter().map(|_| GroupState::default()).collect(),
+            mixed: BTreeSet::new(),
             streams: Vec::new(),
             phase: Phase::Provisioning,
             journal: [Record { at: now, entry: Entry::Started }].into(),

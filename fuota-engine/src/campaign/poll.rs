@@ -13,7 +13,7 @@ use super::io::Report;
 use super::member::{Errand, Member, Standing};
 use super::question::{Question, encode};
 use super::spec::Kind;
-use super::stream::{Key, PollStep};
+use super::stream::{Key, PollStep, Stream};
 use super::transfer::REST;
 use super::{Campaign, Phase};
 use crate::config::StatusRounds;
@@ -59,10 +59,15 @@ impl Campaign {
             self.begin_stage(StageKind::FragSessionStatus, self.roster.counts().running);
         }
         self.ask(Question::FragSessionStatus);
-        // Devices of polled streams listen first; the others are asked in the exchange that follows.
+        // Devices of polled streams listen first; those of streams that sat the round out have nothing new to say.
         for index in self.roster.indices() {
-            if self.roster.get(index).is_some_and(Member::is_running) && self.is_polled(index) {
-                self.roster.set(index, Errand::Listening, None);
+            if !self.roster.get(index).is_some_and(Member::is_running) {
+                continue;
+            }
+            match self.stream_of(index).map(|stream| (stream.is_active(), stream.poll)) {
+                Some((true, PollStep::None)) | None => {}
+                Some((true, _)) => self.roster.set(index, Errand::Listening, None),
+                Some((false, _)) => self.roster.set(index, Errand::Done, None),
             }
         }
         if self.streams.iter().any(|stream| stream.poll != PollStep::None) {
@@ -70,10 +75,9 @@ impl Campaign {
         }
     }
 
-    fn is_polled(&self, index: u32) -> bool {
-        let Some(member) = self.roster.get(index) else { return false };
-        let key = Key::of(&self.plan, member);
-        self.streams.iter().any(|stream| stream.key == key && stream.poll != PollStep::None)
+    fn stream_of(&self, index: u32) -> Option<&Stream> {
+        let key = Key::of(&self.plan, self.roster.get(index)?);
+        self.streams.iter().find(|stream| stream.key == key)
     }
 
     pub(super) fn encode_poll(key: Key, participants: bool) -> Vec<u8> {

@@ -3,7 +3,7 @@
 use alloc::vec::Vec;
 use core::time::Duration;
 
-use fuota_proto::{DataRate, McAddr, Version};
+use fuota_proto::{DataRate, FragIndex, McAddr, Version};
 
 use super::io::GroupParameters;
 use crate::config::Config;
@@ -23,6 +23,8 @@ pub struct CampaignSpec {
     /// Its four-octet description, caller-chosen (TS004-1.0.0 §3.3). A firmware update replaces it by the target
     /// version.
     pub descriptor: [u8; 4],
+    /// The fragmentation session that devices use first; those that don't support it get another.
+    pub frag_index: FragIndex,
     /// Counts the fragmentation sessions of a device's index (TS004-2.0.0 §3.3): larger than in any campaign
     /// before that used the index on any of these devices.
     pub session_cnt: u16,
@@ -52,6 +54,7 @@ impl CampaignSpec {
             kind,
             image,
             descriptor: [0; 4],
+            frag_index: FragIndex::MIN,
             session_cnt: 0,
             ack_reception: false,
             devices: Vec::new(),

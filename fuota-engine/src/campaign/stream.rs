@@ -4,7 +4,7 @@
 //! devices speak version 1 and others version 2 while parity travels, or if a device does not support the index
 //! that the others use.
 
-use alloc::collections::{BTreeMap, VecDeque};
+use alloc::collections::{BTreeMap, BTreeSet, VecDeque};
 use alloc::vec::Vec;
 
 use fuota_fec::ParityRule;
@@ -105,6 +105,20 @@ impl Key {
     pub(super) const fn rule(self) -> ParityRule {
         rule(if self.v2 { PackageVersion::V2 } else { PackageVersion::V1 })
     }
+}
+
+/// Groups in which both versions take part while parity travels: their devices must not share an index.
+pub(super) fn mixed_groups(plan: &Plan, members: &[Member]) -> BTreeSet<u8> {
+    let with_parity =
+        |member: &&Member| plan.group(member.group).is_some_and(|group| group.policy.has_parity());
+    let versions: BTreeSet<_> = members
+        .iter()
+        .filter(|member| member.is_running())
+        .filter(with_parity)
+        .map(|member| (member.group, member.fragmentation == Some(PackageVersion::V2)))
+        .collect();
+    let both = |group: &u8| versions.contains(&(*group, false)) && versions.contains(&(*group, true));
+    versions.iter().map(|&(group, _)| group).filter(both).collect()
 }
 
 /// How far the poll of a stream is.

@@ -24,7 +24,8 @@ use fuota_engine::percent::Percent;
 use fuota_engine::region::Region;
 use fuota_engine::time::GpsInstant;
 use fuota_proto::{
-    DataRate, EncryptedMcKey, FragCount, McAddr, McGroupId, Mic, TimeToStart, fragmentation::v1 as frag,
+    DataRate, EncryptedMcKey, FragCount, FragIndex, GpsSeconds, McAddr, McGroupId, Mic, TimeToStart, Version,
+    clock_sync::v1 as clock, firmware::v1 as fw, fragmentation::v1 as frag, fragmentation::v2 as frag2,
     multicast::v1 as mc,
 };
 
@@ -63,13 +64,43 @@ pub fn spec(count: u64) -> CampaignSpec {
 }
 
 /// What a device hears.
-#[allow(clippy::enum_variant_names)] // the standard's names
-#[derive(Debug)]
+#[derive(Clone, Debug, PartialEq)]
 pub enum Heard {
-    McGroupSetupReq(mc::McGroupSetupReq),
-    McClassCSessionReq(mc::McClassCSessionReq),
-    FragSessionSetupReq(frag::FragSessionSetupReq),
-    FragSessionStatusReq { participants: bool, multicast: bool },
+    Multicast(mc::Downlink),
+    /// A set-up of version 1.
+    FragSessionSetup(frag::FragSessionSetupReq),
+    /// A set-up of version 2.
+    FragSessionSetup2(frag2::FragSessionSetupReq),
+    Status {
+        participants: bool,
+        multicast: bool,
+    },
+    FragSessionDelete,
+    /// `PackageVersionReq` on this port.
+    PackageVersion(u8),
+    /// An answer to the device's own request.
+    BlockReceivedAns,
+    Firmware(fw::Downlink),
+    Clock(clock::Downlink),
+}
+
+impl Heard {
+    pub fn name(&self) -> &'static str {
+        match self {
+            Self::Multicast(command) => command.name(),
+            Self::FragSessionSetup(_) | Self::FragSessionSetup2(_) => "FragSessionSetupReq",
+            Self::Status { .. } => "FragSessionStatusReq",
+            Self::FragSessionDelete => "FragSessionDeleteReq",
+            Self::PackageVersion(_) => "PackageVersionReq",
+            Self::BlockReceivedAns => "FragDataBlockReceivedAns",
+            Self::Firmware(command) => command.name(),
+            Self::Clock(command) => command.name(),
+        }
+    }
+
+    pub fn is(&self, name: &str) -> bool {
+        self.name() == name
+    }
 }
 
 /// What a device answers: FPort and octets, or nothing.
@@ -83,24 +114,62 @@ pub fn good(heard: &Heard, now: GpsInstant) -> Answer {
     answer_missing(heard, now, 0)
 }
 
-/// Answers everything, and reports this many missing fragments.
+/// Answers everything, and reports this many missing fragments. Runs firmware 1 and holds no image.
 pub fn answer_missing(heard: &Heard, now: GpsInstant, missing_frag: u8) -> Answer {
     match heard {
-        Heard::McGroupSetupReq(req) => multicast(&mc::Uplink::from(mc::McGroupSetupAns {
-            mc_group_id: req.mc_group_id,
-            id_error: false,
-        })),
-        Heard::McClassCSessionReq(req) => {
-            let start = now.nearest(req.session_time.get());
-            let seconds = u32::try_from(start.since(now).as_secs()).unwrap();
-            let ans = mc::McClassCSessionAns::accepting(req.mc_group_id, TimeToStart::saturating(seconds));
-            multicast(&mc::Uplink::from(ans))
+        Heard::Multicast(command) => match command {
+            mc::Downlink::McGroupSetupReq(req) => {
+                multicast(&mc::McGroupSetupAns { mc_group_id: req.mc_group_id, id_error: false }.into())
+            }
+            mc::Downlink::McClassCSessionReq(req) => multicast(
+                &mc::McClassCSessionAns::accepting(req.mc_group_id, starts_in(now, req.session_time)).into(),
+            ),
+            mc::Downlink::McClassBSessionReq(req) => multicast(
+                &mc::McClassBSessionAns::accepting(req.mc_group_id, starts_in(now, req.session_time)).into(),
+            ),
+            mc::Downlink::McGroupDeleteReq(req) => multicast(
+                &mc::McGroupDeleteAns { mc_group_id: req.mc_group_id, mc_group_undefined: false }.into(),
+            ),
+            other => panic!("unexpected {other:?}"),
+        },
+        Heard::FragSessionSetup(req) => setup_ans(req, false),
+        Heard::FragSessionSetup2(req) => {
+            fragmentation2(&frag2::FragSessionSetupAns::accepting(req.frag_index).into())
         }
-        Heard::FragSessionSetupReq(req) => setup_ans(req, false),
-        Heard::FragSessionStatusReq { participants, .. } => {
+        Heard::Status { participants, .. } => {
             (*participants || missing_frag > 0).then(|| status_ans(missing_frag, false)).flatten()
         }
+        Heard::FragSessionDelete => fragmentation(
+            &frag::FragSessionDeleteAns { session_does_not_exist: false, frag_index: FragIndex::MIN }.into(),
+        ),
+        Heard::PackageVersion(port) => Some((*port, vec![0x00, if *port == 200 { 2 } else { 3 }, 1])),
+        Heard::Firmware(command) => match command {
+            fw::Downlink::DevVersionReq(_) => dev_version(1),
+            fw::Downlink::DevRebootTimeReq(fw::DevRebootTimeReq::CANCEL) => {
+                firmware(&fw::DevRebootTimeAns::CANCELLED.into())
+            }
+            fw::Downlink::DevRebootTimeReq(req) => {
+                let reboot_time = starts_in(now, req.reboot_time).get();
+                firmware(&fw::DevRebootTimeAns { reboot_time }.into())
+            }
+            fw::Downlink::DevUpgradeImageReq(_) => firmware(&fw::DevUpgradeImageAns::NoImage.into()),
+            fw::Downlink::DevDeleteImageReq(_) => firmware(
+                &fw::DevDeleteImageAns { error_no_valid_image: true, error_invalid_version: false }.into(),
+            ),
+            other => panic!("unexpected {other:?}"),
+        },
+        Heard::BlockReceivedAns | Heard::Clock(_) => None,
     }
+}
+
+fn starts_in(now: GpsInstant, time: GpsSeconds) -> TimeToStart {
+    let start = now.nearest(time.get());
+    TimeToStart::saturating(u32::try_from(start.since(now).as_secs()).unwrap())
+}
+
+/// The device runs this firmware version, on hardware 9.
+pub fn dev_version(version: u32) -> Answer {
+    firmware(&fw::DevVersionAns { fw_version: Version(version), hw_version: Version(9) }.into())
 }
 
 pub fn setup_ans(req: &frag::FragSessionSetupReq, not_enough_memory: bool) -> Answer {
@@ -116,10 +185,22 @@ pub fn setup_ans(req: &frag::FragSessionSetupReq, not_enough_memory: bool) -> An
 pub fn status_ans(missing_frag: u8, not_enough_matrix_memory: bool) -> Answer {
     fragmentation(&frag::Uplink::from(frag::FragSessionStatusAns {
         nb_frag_received: FragCount::MIN,
-        frag_index: fuota_proto::FragIndex::MIN,
+        frag_index: FragIndex::MIN,
         missing_frag,
         not_enough_matrix_memory,
     }))
+}
+
+pub fn fragmentation2(command: &frag2::Uplink) -> Answer {
+    let mut buffer = [0; 32];
+    let len = command.encode_to_slice(&mut buffer).unwrap();
+    Some((201, buffer[..len].to_vec()))
+}
+
+pub fn firmware(command: &fw::Uplink) -> Answer {
+    let mut buffer = [0; 32];
+    let len = command.encode_to_slice(&mut buffer).unwrap();
+    Some((203, buffer[..len].to_vec()))
 }
 
 pub fn multicast(command: &mc::Uplink) -> Answer {
@@ -136,6 +217,7 @@ pub fn fragmentation(command: &frag::Uplink) -> Answer {
 
 struct Device {
     script: Script,
+    group: GroupId,
     /// Whether its uplinks reach the server at all.
     heard: bool,
     queue: VecDeque<Transmit>,
@@ -179,11 +261,13 @@ pub struct Stage {
 impl Stage {
     /// Devices that all answer as they should.
     pub fn new(spec: CampaignSpec) -> Self {
-        let count = spec.devices.len();
+        let groups: Vec<_> = spec.devices.iter().map(|device| device.group).collect();
+        let count = groups.len();
         let plan = Plan::new(spec).unwrap();
         let campaign = Campaign::new(plan.clone(), START);
-        let device = || Device {
+        let device = |group| Device {
             script: Box::new(|heard, _, now| good(heard, now)),
+            group,
             heard: true,
             queue: VecDeque::new(),
             asked: BTreeMap::new(),
@@ -196,7 +280,7 @@ impl Stage {
             records: Vec::new(),
             outcome: None,
             multicasts: Vec::new(),
-            devices: (0..count).map(|_| device()).collect(),
+            devices: groups.into_iter().map(device).collect(),
             agenda: BTreeMap::new(),
             serial: 0,
             fate: Box::new(|_, _| None),
@@ -354,11 +438,12 @@ impl Stage {
         assert!(tx.not_before >= self.now);
         match tx.dest {
             Dest::Unicast(DevEui(n)) => self.devices[n as usize - 1].queue.push_back(tx),
-            Dest::Multicast(_) => {
+            Dest::Multicast(group) => {
                 self.multicasts.push((self.now, tx.clone()));
                 match (self.fate)(self.multicasts.len() as u32, &tx) {
                     None => {
-                        let airtime = Region::Eu868.data_rate(DataRate::new(5).unwrap()).unwrap().modulation;
+                        let data_rate = self.plan.groups()[usize::from(group.0)].parameters().data_rate;
+                        let airtime = Region::Eu868.data_rate(data_rate).unwrap().modulation;
                         let airtime = airtime.downlink(tx.payload.len());
                         self.schedule(tx.not_before + airtime, Happening::Sent(tx));
                     }
@@ -391,7 +476,9 @@ impl Stage {
                 self.campaign
                     .handle(self.now, Input::Downlink { id: tx.id, report: Report::Sent { at: self.now } });
                 for index in 0..self.devices.len() {
-                    self.hear(index, &tx);
+                    if tx.dest == Dest::Multicast(self.devices[index].group) {
+                        self.hear(index, &tx);
+                    }
                 }
             }
             Happening::Order(order) => self.campaign.handle(self.now, Input::Operator(order)),
@@ -418,7 +505,7 @@ impl Stage {
         let Some(heard) = decode(tx, multicast) else { return };
         let leaves = self.now + Duration::from_secs(2);
         let device = &mut self.devices[index];
-        let times = device.asked.entry(name_downlink(tx)).or_default();
+        let times = device.asked.entry(heard.name()).or_default();
         *times += 1;
         if let Some((port, payload)) = (device.script)(&heard, *times, leaves) {
             self.schedule(leaves, Happening::Answer(index, port, payload));
@@ -461,51 +548,75 @@ impl Stage {
 /// A refusal by a busy network server.
 pub const BUSY: Report = Report::Refused(Refusal::Busy);
 
+/// What a device makes of a downlink; fragments are nothing that it answers.
 fn decode(tx: &Transmit, multicast: bool) -> Option<Heard> {
-    if tx.port == 200 {
-        match mc::Downlink::commands(&tx.payload).next()?.unwrap() {
-            mc::Downlink::McGroupSetupReq(req) => Some(Heard::McGroupSetupReq(req)),
-            mc::Downlink::McClassCSessionReq(req) => Some(Heard::McClassCSessionReq(req)),
-            other => panic!("unexpected {other:?}"),
-        }
-    } else {
-        match frag::Downlink::commands(&tx.payload).next()?.unwrap() {
-            frag::Downlink::FragSessionSetupReq(req) => Some(Heard::FragSessionSetupReq(req)),
-            frag::Downlink::FragSessionStatusReq(req) => {
-                Some(Heard::FragSessionStatusReq { participants: req.participants, multicast })
+    let payload = &tx.payload;
+    // The two set-ups differ in length: nothing else tells the versions apart.
+    let second = payload.len() == 17;
+    match tx.port {
+        port if payload == &[0x00] => Some(Heard::PackageVersion(port)),
+        200 => mc::Downlink::commands(payload).next().map(|command| Heard::Multicast(command.unwrap())),
+        202 => clock::Downlink::commands(payload).next().map(|command| Heard::Clock(command.unwrap())),
+        203 => fw::Downlink::commands(payload).next().map(|command| Heard::Firmware(command.unwrap())),
+        _ => match frag2::Downlink::commands(payload).next()? {
+            Ok(frag2::Downlink::FragSessionSetupReq(req)) if second => Some(Heard::FragSessionSetup2(req)),
+            Ok(frag2::Downlink::FragSessionStatusReq(req)) => {
+                Some(Heard::Status { participants: req.participants, multicast })
             }
-            frag::Downlink::DataFragment(_) => None,
-            other => panic!("unexpected {other:?}"),
-        }
+            Ok(frag2::Downlink::FragSessionDeleteReq(_)) => Some(Heard::FragSessionDelete),
+            Ok(frag2::Downlink::FragDataBlockReceivedAns(_)) => Some(Heard::BlockReceivedAns),
+            Ok(frag2::Downlink::DataFragment(_)) => None,
+            _ => match frag::Downlink::commands(payload).next()?.unwrap() {
+                frag::Downlink::FragSessionSetupReq(req) => Some(Heard::FragSessionSetup(req)),
+                other => panic!("unexpected {other:?}"),
+            },
+        },
     }
 }
 
-fn name_downlink(tx: &Transmit) -> &'static str {
-    match tx.port {
-        200 => mc::Downlink::commands(&tx.payload).next().unwrap().unwrap().name(),
-        _ => frag::Downlink::commands(&tx.payload).next().unwrap().unwrap().name(),
+/// Number and index of the fragment in a downlink, if it is one.
+pub fn fragment(tx: &Transmit) -> Option<(u16, u8)> {
+    match frag::Downlink::commands(&tx.payload).next()? {
+        Ok(frag::Downlink::DataFragment(fragment)) if tx.port == 201 => {
+            Some((fragment.n.get(), fragment.frag_index.get()))
+        }
+        _ => None,
     }
 }
 
 fn name(tx: &Transmit) -> String {
-    match frag::Downlink::commands(&tx.payload).next() {
-        Some(Ok(frag::Downlink::DataFragment(fragment))) if tx.port == 201 => {
-            format!("DataFragment {}", fragment.n.get())
+    if let Some((n, _)) = fragment(tx) {
+        return format!("DataFragment {n}");
+    }
+    match decode(tx, false) {
+        Some(Heard::Status { participants, .. }) => {
+            format!("FragSessionStatusReq {}", u8::from(participants))
         }
-        Some(Ok(frag::Downlink::FragSessionStatusReq(req))) if tx.port == 201 => {
-            format!("FragSessionStatusReq {}", u8::from(req.participants))
-        }
-        _ => name_downlink(tx).to_owned(),
+        Some(heard) => heard.name().to_owned(),
+        None => "?".to_owned(),
     }
 }
 
 fn name_uplink(port: u8, payload: &[u8]) -> String {
     let name = match port {
         200 => mc::Uplink::commands(payload).next().map(|c| c.map(|c| c.name().to_owned())),
-        _ => frag::Uplink::commands(payload).next().map(|c| {
+        202 => clock::Uplink::commands(payload).next().map(|c| c.map(|c| c.name().to_owned())),
+        203 => fw::Uplink::commands(payload).next().map(|c| {
             c.map(|c| match c {
-                frag::Uplink::FragSessionStatusAns(ans) => {
-                    format!("FragSessionStatusAns missing {}", ans.missing_frag)
+                fw::Uplink::DevVersionAns(ans) => format!("DevVersionAns {}", ans.fw_version.get()),
+                other => other.name().to_owned(),
+            })
+        }),
+        _ => frag2::Uplink::commands(payload).next().map(|c| {
+            c.map(|c| match c {
+                frag2::Uplink::FragSessionStatusAns(_) => {
+                    let v1 = frag::Uplink::commands(payload).next();
+                    match v1 {
+                        Some(Ok(frag::Uplink::FragSessionStatusAns(ans))) => {
+                            format!("FragSessionStatusAns missing {}", ans.missing_frag)
+                        }
+                        _ => "FragSessionStatusAns".to_owned(),
+                    }
                 }
                 other => other.name().to_owned(),
             })
