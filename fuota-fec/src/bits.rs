@@ -25,6 +25,35 @@ impl Iterator for Ones<'_> {
     }
 }
 
+/// Walks over the zeros of a bit set; past its end there are none.
+#[derive(Debug)]
+pub(crate) struct Zeros<'a> {
+    words: core::slice::Iter<'a, u32>,
+    zeros: u32,
+    base: u16,
+}
+
+impl<'a> Zeros<'a> {
+    /// From behind `position` on.
+    pub(crate) fn after(words: &'a [u32], position: u16) -> Self {
+        let mut words = words.get(usize::from(position / 32)..).unwrap_or_default().iter();
+        let zeros = !words.next().copied().unwrap_or(0) & (u32::MAX - 1) << (position % 32);
+        Self { words, zeros, base: position & !31 }
+    }
+
+    /// The next one. The caller knows how many there are.
+    pub(crate) fn next(&mut self) -> u16 {
+        while self.zeros == 0 {
+            let Some(word) = self.words.next() else { break };
+            self.zeros = !word;
+            self.base += 32;
+        }
+        let position = self.base + low(self.zeros);
+        self.zeros &= self.zeros.wrapping_sub(1);
+        position
+    }
+}
+
 /// Whether the bit is set; past the end there are zeros.
 pub(crate) fn get(words: &[u32], position: u32) -> bool {
     words.get((position / 32) as usize).is_some_and(|word| (word >> (position % 32)) & 1 != 0)
@@ -89,16 +118,17 @@ pub(crate) fn next_one(words: &[u32], from: u16) -> Option<u16> {
 
 /// The first position at or after `from` where both have a one.
 pub(crate) fn next_common(a: &[u32], b: &[u32], from: u16) -> Option<u16> {
-    let mut base = from & !31;
+    let mut word = usize::from(from / 32);
     let mut mask = u32::MAX << (from % 32);
-    let skip = usize::from(from / 32);
-    for (a, b) in a.iter().zip(b).skip(skip) {
+    let mut base = from & !31;
+    while let (Some(a), Some(b)) = (a.get(word), b.get(word)) {
         let ones = a & b & mask;
         if ones != 0 {
             return Some(base + low(ones));
         }
         mask = u32::MAX;
         base += 32;
+        word += 1;
     }
     None
 }
@@ -180,7 +210,7 @@ fn count(word: u32) -> u16 {
 
 /// The lowest one of a word that is not 0.
 #[expect(clippy::cast_possible_truncation, reason = "a word has 32 bits")]
-fn low(word: u32) -> u16 {
+pub(crate) fn low(word: u32) -> u16 {
     word.trailing_zeros() as u16
 }
 

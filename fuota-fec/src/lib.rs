@@ -53,7 +53,7 @@ pub mod structure;
 mod xor;
 
 pub use bits::Ones;
-pub use decoder::{Decoder, DeferredDecoder, Mode, Op, Progress, SPARE_PARITY, Steps, run, words};
+pub use decoder::{Decoder, DeferredDecoder, Mode, Op, Progress, SPARE_PARITY, Steps, apply, run, words};
 pub use encoder::Encoder;
 pub use error::{FecError, InsertError};
 pub use geometry::{FragmentKind, FragmentNumber, Geometry, MAX_FRAGMENT_NUMBER, max_parity, row_words};

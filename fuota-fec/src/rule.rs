@@ -39,16 +39,69 @@ impl ParityRule {
         // A power of two would make the low bits of the register the draw, so one more value is allowed and
         // drawn again.
         let modulus = m + u32::from(m.is_power_of_two());
+        let divisor = Divisor::new(modulus);
         let mut prbs = Prbs23::for_row(k);
         let mut left = nb_frag / 2;
         while left > 0 {
-            let draw = prbs.step() % modulus;
+            let draw = divisor.remainder(prbs.step());
             if draw >= m {
                 continue;
             }
             let fresh = bits::set(row, draw);
             if fresh || self == Self::V1 {
                 left -= 1;
+            }
+        }
+    }
+}
+
+/// Division by multiplication: the smallest cores have no instruction for division.
+struct Divisor {
+    divisor: u32,
+    /// 2^(15 + bits) / divisor, of 16 bits.
+    inverse: u32,
+    /// Bits of the divisor.
+    bits: u32,
+}
+
+impl Divisor {
+    fn new(divisor: u32) -> Self {
+        let bits = u32::BITS - divisor.leading_zeros();
+        // 2^(15 + bits) / divisor, one bit at a time.
+        let (mut inverse, mut rest) = (0, 1 << (bits - 1));
+        for _ in 0..=16 {
+            inverse <<= 1;
+            if rest >= divisor {
+                rest -= divisor;
+                inverse |= 1;
+            }
+            rest <<= 1;
+        }
+        Self { divisor, inverse, bits }
+    }
+
+    /// `number` modulo the divisor, for numbers of 24 bits.
+    fn remainder(&self, number: u32) -> u32 {
+        // Too small by a little: what the 8 low bits and the rounded inverse leave out.
+        let quotient = ((number >> 8) * self.inverse) >> (7 + self.bits);
+        let mut rest = number - quotient * self.divisor;
+        while rest >= self.divisor {
+            rest -= self.divisor;
+        }
+        rest
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn remainders_are_those_of_division() {
+        for divisor in (2..300).chain([1000, 1024, 1025, 4095, 8191, 8193, 16383]) {
+            let fast = Divisor::new(divisor);
+            for number in (0..1 << 24).step_by(997).chain((1 << 24) - 300..1 << 24).chain(0..300) {
+                assert_eq!(fast.remainder(number), number % divisor, "{number} modulo {divisor}");
             }
         }
     }

@@ -1,20 +1,58 @@
 //! The one hot loop: adding fragments over GF(2).
 
+use bytemuck::{try_cast_slice, try_cast_slice_mut};
+
+/// Whether words may lie anywhere. The cores that cannot load them unaligned are those without atomic exchange,
+/// which is what can be asked for.
+const ANYWHERE: bool = cfg!(target_has_atomic = "32");
+
 /// XORs `source` into `target`, over the shorter of the two lengths.
 pub fn xor(target: &mut [u8], source: &[u8]) {
-    // Whole machine words first: the compiler turns them into the widest registers there are.
-    let (target_words, target_rest) = target.as_chunks_mut::<8>();
-    let (source_words, source_rest) = source.as_chunks::<8>();
-    if target_words.len() != source_words.len() {
-        return xor_octets(target, source);
+    if ANYWHERE {
+        anywhere(target, source);
+    } else {
+        aligned(target, source);
     }
-    for (t, s) in target_words.iter_mut().zip(source_words) {
-        *t = (u64::from_ne_bytes(*t) ^ u64::from_ne_bytes(*s)).to_ne_bytes();
-    }
-    xor_octets(target_rest, source_rest);
 }
 
-fn xor_octets(target: &mut [u8], source: &[u8]) {
+/// In pieces that the compiler turns into the widest registers there are.
+fn anywhere(target: &mut [u8], source: &[u8]) {
+    let whole = target.len().min(source.len()) & !15;
+    let (targets, target) = target.split_at_mut(whole);
+    let (sources, source) = source.split_at(whole);
+    let (targets, _) = targets.as_chunks_mut::<16>();
+    let (sources, _) = sources.as_chunks::<16>();
+    for (t, s) in targets.iter_mut().zip(sources) {
+        *t = (u128::from_ne_bytes(*t) ^ u128::from_ne_bytes(*s)).to_ne_bytes();
+    }
+    octets(target, source);
+}
+
+/// In words where both lie at a multiple of four, in half words where they lie at one of two.
+fn aligned(target: &mut [u8], source: &[u8]) {
+    let words = target.len().min(source.len()) & !3;
+    let (target, target_rest) = target.split_at_mut(words);
+    let (source, source_rest) = source.split_at(words);
+    octets(target_rest, source_rest);
+    if let (Ok(target), Ok(source)) =
+        (try_cast_slice_mut::<u8, u32>(target), try_cast_slice::<u8, u32>(source))
+    {
+        for (t, s) in target.iter_mut().zip(source) {
+            *t ^= s;
+        }
+    } else if let (Ok(target), Ok(source)) =
+        (try_cast_slice_mut::<u8, [u16; 2]>(target), try_cast_slice::<u8, [u16; 2]>(source))
+    {
+        for ([t0, t1], [s0, s1]) in target.iter_mut().zip(source) {
+            *t0 ^= s0;
+            *t1 ^= s1;
+        }
+    } else {
+        octets(target, source);
+    }
+}
+
+fn octets(target: &mut [u8], source: &[u8]) {
     for (t, s) in target.iter_mut().zip(source) {
         *t ^= s;
     }
@@ -24,14 +62,20 @@ fn xor_octets(target: &mut [u8], source: &[u8]) {
 mod tests {
     use super::*;
 
+    /// All lengths at all places against octets one by one.
     #[test]
     fn every_length_is_covered_to_the_last_octet() {
-        for len in 0..40_u8 {
-            let source: [u8; 40] = core::array::from_fn(|i| u8::try_from(i * 6).unwrap() + 1);
-            let mut target = [0x55; 40];
-            xor(&mut target[..usize::from(len)], &source[..usize::from(len)]);
-            for (i, (t, s)) in target.iter().zip(source).enumerate() {
-                assert_eq!(*t, if i < usize::from(len) { 0x55 ^ s } else { 0x55 });
+        let source: [u8; 48] = core::array::from_fn(|i| u8::try_from(i * 5).unwrap() + 1);
+        for path in [xor, anywhere, aligned] {
+            for (start, from) in (0..4).flat_map(|start| (0..4).map(move |from| (start, from))) {
+                for len in 0..40 {
+                    let mut target = [0x55; 48];
+                    path(&mut target[start..start + len], &source[from..from + len]);
+                    for (i, octet) in target.iter().enumerate() {
+                        let inside = (start..start + len).contains(&i);
+                        assert_eq!(*octet, if inside { 0x55 ^ source[i - start + from] } else { 0x55 });
+                    }
+                }
             }
         }
     }

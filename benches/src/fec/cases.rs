@@ -180,7 +180,7 @@ fn decode(work: &Work, target: f64) -> Result<Case, Box<dyn Error>> {
     }
     Ok(Case {
         name: format!("decode {m}x{size}, 10 % lost, V1 / stand-in"),
-        ours: repeated(move || ours()),
+        ours: repeated(ours),
         peer: Some(repeated(move || stand_in().0)),
         target: Some((target, target)),
     })

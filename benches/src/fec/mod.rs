@@ -60,7 +60,7 @@ pub(crate) fn run(options: &Options) -> Result<Vec<Section>, Box<dyn Error>> {
 }
 
 /// Medians of ours and the peer's, which take turns, so that a slow spell hits both.
-fn timed(case: &mut Case) -> (f64, Option<f64>) {
+fn timed(case: &mut Case) -> Costs {
     let (mut ours, mut peer) = (Vec::new(), Vec::new());
     let start = Instant::now();
     while ours.len() < 5 || (start.elapsed() < Duration::from_secs(2) && ours.len() < 201) {
@@ -84,7 +84,10 @@ fn median(mut times: Vec<f64>) -> f64 {
     times[times.len() / 2]
 }
 
-fn counted(cases: &[Case]) -> Result<Vec<(f64, Option<f64>)>, Box<dyn Error>> {
+/// The cost of ours, and of the peer.
+type Costs = (f64, Option<f64>);
+
+fn counted(cases: &[Case]) -> Result<Vec<Costs>, Box<dyn Error>> {
     let mut counts = instructions::count("fec", 1)?.into_iter();
     let mut next = || counts.next().ok_or("fewer counts than operations");
     cases.iter().map(|case| Ok((next()?, if case.peer.is_some() { Some(next()?) } else { None }))).collect()

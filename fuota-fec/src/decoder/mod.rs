@@ -9,7 +9,7 @@ mod triangular;
 mod triangular_steps;
 
 pub use deferred::DeferredDecoder;
-pub use ops::{Op, Steps, run};
+pub use ops::{Op, Steps, apply, run};
 pub use triangular::Decoder;
 
 use crate::geometry::row_words;

@@ -74,12 +74,21 @@ pub trait Steps {
 /// Those of the store; the decoder waits for [`Steps::abort`] then.
 pub fn run<D: Steps + ?Sized, S: FragmentStore>(decoder: &mut D, store: &mut S) -> Result<(), S::Error> {
     while let Some(op) = decoder.next_op() {
-        match op {
-            Op::Read(slot) => store.read(slot)?,
-            Op::Xor(acc) => store.xor(acc),
-            Op::Copy(acc) => store.copy(acc),
-            Op::Store { acc, slot, entry } => store.save(acc, slot, entry)?,
-        }
+        apply(op, store)?;
+    }
+    Ok(())
+}
+
+/// Carries out one operation.
+///
+/// # Errors
+/// Those of the store.
+pub fn apply<S: FragmentStore>(op: Op, store: &mut S) -> Result<(), S::Error> {
+    match op {
+        Op::Read(slot) => store.read(slot)?,
+        Op::Xor(acc) => store.xor(acc),
+        Op::Copy(acc) => store.copy(acc),
+        Op::Store { acc, slot, entry } => store.save(acc, slot, entry)?,
     }
     Ok(())
 }

@@ -28,7 +28,12 @@ impl<'a> Triangle<'a> {
 
     /// Bit `column` of row `i`, where `column >= i`.
     pub(crate) fn get(&self, i: u16, column: u16) -> bool {
-        bits::get(self.words, self.start(i) + u32::from(column - i))
+        self.bit(self.start(i) + u32::from(column - i))
+    }
+
+    /// The bit at this place of the matrix.
+    pub(crate) fn bit(&self, place: u32) -> bool {
+        bits::get(self.words, place)
     }
 
     /// XORs row `i` into `row`, which is aligned at column 0.
@@ -65,8 +70,8 @@ impl<'a> Triangle<'a> {
         }
     }
 
-    /// Where row `i` starts: the sum of side − t over all t < i.
-    fn start(&self, i: u16) -> u32 {
+    /// The place where row `i` starts: the sum of side − t over all t < i.
+    pub(crate) fn start(&self, i: u16) -> u32 {
         let i = u32::from(i);
         i * u32::from(self.side) - i * i.saturating_sub(1) / 2
     }

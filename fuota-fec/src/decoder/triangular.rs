@@ -129,12 +129,12 @@ impl<W: AsRef<[u32]> + AsMut<[u32]>> Decoder<W> {
             let column = self.lost - 1 - done;
             store.read(Slot::Parity(column)).map_err(InsertError::Store)?;
             store.copy(0);
-            let mut other = position;
-            for right in column + 1..self.lost {
-                other = bits::next_zero(known, other + 1);
-                if triangle.get(column, right) {
-                    store.read(Slot::Data(other)).map_err(InsertError::Store)?;
-                    store.xor(0);
+            let start = triangle.start(column);
+            let mut others = bits::Zeros::after(known, position);
+            for right in 1..=done {
+                let other = others.next();
+                if triangle.bit(start + u32::from(right)) {
+                    store.xor_slot(Slot::Data(other), 0).map_err(InsertError::Store)?;
                 }
             }
             store.save(0, Slot::Data(position), Entry::Solved(position)).map_err(InsertError::Store)?;
@@ -162,11 +162,15 @@ impl<W: AsRef<[u32]> + AsMut<[u32]>> Decoder<W> {
         store.load(fragment);
         let nb_frag = self.geometry.nb_frag();
         let Parts { known, row, mut triangle } = parts(self.words.as_mut(), nb_frag, self.lost);
-        let mut from = 0;
-        while let Some(index) = bits::next_common(row, known, from) {
-            store.read(Slot::Data(index)).map_err(InsertError::Store)?;
-            store.xor(0);
-            from = index + 1;
+        let mut base = 0;
+        for (row, known) in row.iter().zip(known.iter()) {
+            let mut ones = row & known;
+            while ones != 0 {
+                let index = base + bits::low(ones);
+                store.xor_slot(Slot::Data(index), 0).map_err(InsertError::Store)?;
+                ones &= ones - 1;
+            }
+            base += 32;
         }
         bits::squeeze(row, known, nb_frag);
         let mut from = 0;
@@ -178,8 +182,7 @@ impl<W: AsRef<[u32]> + AsMut<[u32]>> Decoder<W> {
                 return Ok(self.progress());
             }
             triangle.xor_row_into(column, row);
-            store.read(Slot::Parity(column)).map_err(InsertError::Store)?;
-            store.xor(0);
+            store.xor_slot(Slot::Parity(column), 0).map_err(InsertError::Store)?;
             from = column;
         }
         Ok(Progress::Redundant)

@@ -62,6 +62,16 @@ pub trait FragmentStore {
     /// Adds the read buffer to an accumulator.
     fn xor(&mut self, acc: u16);
 
+    /// Adds a slot to an accumulator. A store that can add in place saves a copy here.
+    ///
+    /// # Errors
+    /// Those of the medium.
+    fn xor_slot(&mut self, slot: Slot, acc: u16) -> Result<(), Self::Error> {
+        self.read(slot)?;
+        self.xor(acc);
+        Ok(())
+    }
+
     /// Replaces an accumulator by the read buffer.
     fn copy(&mut self, acc: u16);
 

@@ -63,19 +63,22 @@ impl<'a> SliceStore<'a> {
 
 /// The octets of a slot, where they lie.
 pub(super) fn read<'s>(image: &'s [u8], parity: &'s [u8], slot: Slot, size: usize) -> Option<&'s [u8]> {
-    match slot {
-        Slot::Data(index) => slot_of(image, index, size),
-        Slot::Parity(index) => slot_of(parity, index, size),
-    }
+    let (area, index) = match slot {
+        Slot::Data(index) => (image, index),
+        Slot::Parity(index) => (parity, index),
+    };
+    slot_of(area, index, size)
 }
 
 /// Octets `index * size ..` of a buffer of slots.
 fn slot_of(buffer: &[u8], index: u16, size: usize) -> Option<&[u8]> {
-    buffer.get(usize::from(index) * size..)?.get(..size)
+    let start = usize::from(index) * size;
+    buffer.get(start..start + size)
 }
 
 fn slot_mut(buffer: &mut [u8], index: u16, size: usize) -> Option<&mut [u8]> {
-    buffer.get_mut(usize::from(index) * size..)?.get_mut(..size)
+    let start = usize::from(index) * size;
+    buffer.get_mut(start..start + size)
 }
 
 impl FragmentStore for SliceStore<'_> {
@@ -104,6 +107,14 @@ impl FragmentStore for SliceStore<'_> {
         if let Some((acc, source)) = self.pair(acc) {
             xor(acc, source);
         }
+    }
+
+    fn xor_slot(&mut self, slot: Slot, acc: u16) -> Result<(), NoSuchSlot> {
+        let source = read(self.image, self.parity, slot, self.size);
+        let (acc, source) =
+            slot_mut(self.accumulators, acc, self.size).zip(source).ok_or(NoSuchSlot { slot })?;
+        xor(acc, source);
+        Ok(())
     }
 
     fn copy(&mut self, acc: u16) {
