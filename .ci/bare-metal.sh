@@ -9,7 +9,7 @@
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
-STEPS=(proto_builds proto_size proto_selftest)
+STEPS=(proto_builds proto_size proto_selftest fec_builds fec_size fec_emulator)
 TARGETS=(thumbv6m-none-eabi thumbv7em-none-eabihf)
 export CARGO_TARGET_DIR="${BARE_METAL_TARGET_DIR:-$PWD/target/bare-metal}"
 
@@ -81,6 +81,46 @@ proto_selftest() {
         -semihosting-config enable=on,target=native -kernel "$binary" > "$log" || passed=false
     defmt-print -e "$binary" < "$log"
     $passed
+}
+
+# fuota-fec for devices, the flash adapter included.
+fec_builds() {
+    local target
+    for target in "${TARGETS[@]}"; do
+        device "$target" "" build --quiet -p fuota-fec --no-default-features --features flash
+    done
+}
+
+# The decoders with a store of callbacks: nothing but bit work, set-up included.
+fec_size() {
+    local target probe name limit size over=0
+    for target in "${TARGETS[@]}"; do
+        for probe in triangular:2560 both:8448; do
+            name=${probe%:*} limit=${probe#*:}
+            (cd fuota-fec/firmware &&
+                device "$target" \
+                    "-C link-arg=--gc-sections -C link-arg=-eprobe -C link-arg=--undefined=setup" \
+                    build --quiet --locked --profile firmware --bin "$name")
+            size=$(arm-none-eabi-size -A "$CARGO_TARGET_DIR/$target/firmware/$name" |
+                awk '/^\.text|^\.rodata/ { size += $2 } END { print size }')
+            echo "fuota-fec, $name, $target: $size of $limit octets"
+            ((size <= limit)) || over=1
+        done
+    done
+    return "$over"
+}
+
+# Decodes sessions on an emulated Cortex-M4, also with the code for the smallest cores, and prints what they took.
+fec_emulator() {
+    local target
+    for target in "${TARGETS[@]}"; do
+        (cd fuota-fec/firmware &&
+            device "$target" "-C link-arg=--gc-sections -C link-arg=-Tlink.x -L $PWD" \
+                build --quiet --locked --profile firmware --bin emulator --features emulator)
+        echo "$target"
+        timeout 60 qemu-system-arm -M mps2-an386 -cpu cortex-m4 -icount shift=0 -nographic -monitor none -serial none \
+            -semihosting-config enable=on,target=native -kernel "$CARGO_TARGET_DIR/$target/firmware/emulator"
+    done
 }
 
 tools
