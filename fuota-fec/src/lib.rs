@@ -28,7 +28,8 @@
 //! assert_eq!(store.image(), image);
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
-
+//!
+#![doc = include_str!("algorithm.md")]
 #![no_std]
 #![cfg_attr(not(feature = "std"), forbid(unsafe_code))]
 
