@@ -8,38 +8,28 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::packages::{Direction, Kind, Name};
-use super::with::With;
+use super::which::{Which, With};
 use super::{Outcome, USAGE, batch, octets};
 use crate::cli::console;
 
 #[derive(Debug, clap::Args)]
 pub(in crate::cli) struct Args {
-    /// Package of the payload
-    #[arg(long, ignore_case = true, requires_all = ["version", "direction"])]
-    package: Option<Name>,
-    /// Version of the package: 1 or 2
-    #[arg(long, requires = "package")]
-    version: Option<u64>,
-    /// Which way the payload goes
-    #[arg(long, requires = "package")]
-    direction: Option<Direction>,
+    #[command(flatten)]
+    which: Which,
     /// FPort of the payload, in place of all that: every version and direction is tried
     #[arg(long, conflicts_with = "package")]
     port: Option<u8>,
-    /// Versions of the packages within a TS007 message, such as ts004=1,ts005=2; the newest unless named
-    #[arg(long, default_value = "", hide_default_value = true)]
-    with: With,
     /// Payload in hex, or - for JSON lines {"package","version","direction","hex"} from stdin
     payload: String,
 }
 
 pub(super) fn run(args: &Args) -> Outcome {
     if args.payload == "-" {
-        return batch::answer(|line| answer(line, args.with));
+        return batch::answer(|line| answer(line, args.which.with));
     }
-    match (args.port, args.package.zip(args.version).zip(args.direction)) {
+    match (args.port, args.which.kind()?) {
         (Some(port), _) => every_reading(port, args),
-        (None, Some(((package, version), direction))) => one_reading(package, version, direction, args),
+        (None, Some(kind)) => one_reading(&kind, args),
         (None, None) => Err("--package, --version and --direction say what the payload is, or --port".into()),
     }
 }
@@ -86,8 +76,7 @@ fn read(kind: &Kind, payload: &[u8]) -> Answer {
 }
 
 /// Prints the commands, and if something is wrong, where and what.
-fn one_reading(package: Name, version: u64, direction: Direction, args: &Args) -> Outcome {
-    let kind = Kind::new(package, version, direction, args.with.0)?;
+fn one_reading(kind: &Kind, args: &Args) -> Outcome {
     let (commands, error) = kind.decode(&octets(&args.payload)?);
     console::print(&format!("{}\n", serde_json::to_string(&commands)?))?;
     Ok(match error {
@@ -116,7 +105,7 @@ fn every_reading(port: u8, args: &Args) -> Outcome {
     let mut readings = Vec::new();
     for version in package.versions() {
         for direction in [Direction::Downlink, Direction::Uplink] {
-            let kind = Kind { package, version, direction, with: args.with.0 };
+            let kind = Kind { package, version, direction, with: args.which.with.0 };
             readings.push(Reading {
                 package,
                 version: version.number(),

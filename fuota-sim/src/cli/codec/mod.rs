@@ -8,7 +8,7 @@ mod message;
 mod mic;
 mod packages;
 mod root;
-mod with;
+mod which;
 
 use clap::Subcommand;
 
