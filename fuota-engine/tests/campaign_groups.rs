@@ -1,5 +1,8 @@
 //! Several groups in one campaign, class B, and campaigns that only set groups up.
 
+// What can't be here is a defect of the test.
+#![allow(clippy::unwrap_used)]
+
 mod common;
 
 use std::time::Duration;
@@ -10,6 +13,7 @@ use fuota_engine::campaign::io::{Dest, SessionClass};
 use fuota_engine::campaign::plan::{Plan, PlanError};
 use fuota_engine::campaign::spec::{CampaignSpec, DeviceClass, Kind, Redundancy};
 use fuota_engine::ids::{DevEui, GroupId};
+use fuota_engine::time::GpsInstant;
 use fuota_proto::multicast::v1::Downlink;
 use fuota_proto::{DataRate, Frequency, McAddr, PingSlotPeriodicity};
 
@@ -88,7 +92,7 @@ fn class_b_sessions_start_at_a_beacon_and_fragments_keep_the_ping_period() {
         Event::SessionScheduled { start, .. } => Some(*start),
         _ => None,
     });
-    assert_eq!(scheduled.map(|start| start.wire_secs()), Some(session_time));
+    assert_eq!(scheduled.map(GpsInstant::wire_secs), Some(session_time));
     // Fragments start with the session, one in each ping period of 0.96 · 2^3 s.
     let sent: Vec<_> = stage.multicasts.iter().map(|(at, _)| *at).collect();
     assert_eq!(Some(sent[0]), scheduled);
