@@ -28,6 +28,7 @@ impl Row {
         let report = &device.report;
         let (status, failed) = match report.status {
             DeviceStatus::Complete => ("complete", None),
+            DeviceStatus::AlreadyUpToDate => ("already up to date", None),
             DeviceStatus::Failed { stage, reason } => ("failed", Some((stage, reason))),
             _ => ("running", None),
         };

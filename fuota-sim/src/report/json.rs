@@ -188,6 +188,8 @@ impl CauseReport {
             Cause::NoTimeLeft { .. } => "NoTimeLeft",
             Cause::GroupRefused => "GroupRefused",
             Cause::Stopped { .. } => "Stopped",
+            Cause::RebootTooEarly => "RebootTooEarly",
+            Cause::SessionStartPassed => "SessionStartPassed",
             _ => "Other",
         };
         Self { kind, text: cause.to_string() }

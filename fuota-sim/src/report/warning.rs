@@ -15,6 +15,8 @@ pub const fn warning_name(warning: &Warning) -> &'static str {
         Warning::ReportMissing => "ReportMissing",
         Warning::Refused(_) => "Refused",
         Warning::UnknownInput => "UnknownInput",
+        Warning::LegacyReboot { .. } => "LegacyReboot",
+        Warning::PossiblyRepeated { .. } => "PossiblyRepeated",
         _ => "Other",
     }
 }
@@ -35,6 +37,12 @@ pub fn warning_text(warning: &Warning) -> String {
         Warning::ReportMissing => "no report on a multicast downlink came in time".into(),
         Warning::Refused(refusal) => format!("the network server refused a downlink: {}", cause(*refusal)),
         Warning::UnknownInput => "an input named something that the campaign does not know".into(),
+        Warning::LegacyReboot { device } => {
+            format!("{device}: echoed the reboot time, as before edition 1.0.0 of firmware management")
+        }
+        Warning::PossiblyRepeated { id } => {
+            format!("transmission {:#x} was repeated after a restart and may have been on air twice", id.0)
+        }
         other => format!("{other:?}"),
     }
 }
