@@ -1,5 +1,7 @@
 //! What the codec's fuzz targets share: packages by number, and what must hold.
 
+pub mod campaign;
+
 use std::fmt::Debug;
 
 use arbitrary::{Arbitrary, Unstructured};
