@@ -148,3 +148,42 @@ impl<'a> arbitrary::Arbitrary<'a> for Frequency {
         Ok(Self::from_wire(u.arbitrary()?))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn both_steps_reach_their_ends_and_nothing_between() {
+        for (hz, wire) in [
+            (0, 0),
+            (869_525_000, 8_695_250),
+            (1_199_999_900, 11_999_999),
+            (2_400_000_000, 12_000_000),
+            (3_355_443_000, 0xFF_FFFF),
+        ] {
+            assert_eq!(Frequency::from_hz(hz), Ok(Frequency::from_wire(wire)));
+            assert_eq!(Frequency::from_wire(wire).hz(), hz);
+        }
+        for hz in [1_200_000_000, 2_399_999_800, 3_355_443_200, u32::MAX] {
+            assert!(matches!(
+                Frequency::from_hz(hz),
+                Err(FrequencyError::OutsideBands { .. } | FrequencyError::NotInSteps { .. })
+            ));
+        }
+        assert_eq!(
+            Frequency::from_hz(868_000_050),
+            Err(FrequencyError::NotInSteps { hz: 868_000_050, step_hz: 100 })
+        );
+        assert_eq!(
+            Frequency::from_hz(2_400_000_100),
+            Err(FrequencyError::NotInSteps { hz: 2_400_000_100, step_hz: 200 })
+        );
+    }
+
+    #[test]
+    fn below_100_mhz_is_reserved() {
+        assert!(Frequency::HOPPING.is_reserved() && Frequency::from_wire(999_999).is_reserved());
+        assert!(!Frequency::from_wire(1_000_000).is_reserved());
+    }
+}

@@ -206,3 +206,50 @@ impl core::fmt::Display for Version {
         write!(f, "{x}.{y}.{z}.{p}")
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn sessions_last_long_enough_or_as_long_as_they_can() {
+        for (seconds, exponent) in [(0, 0), (1, 0), (2, 1), (3, 2), (1025, 11), (32_768, 15), (u32::MAX, 15)]
+        {
+            assert_eq!(TimeOut::class_c_covering(seconds).get(), exponent, "{seconds} s");
+        }
+        for (seconds, exponent) in [(0, 0), (128, 0), (129, 1), (256, 1), (4_194_304, 15), (u32::MAX, 15)] {
+            assert_eq!(TimeOut::class_b_covering(seconds).get(), exponent, "{seconds} s");
+        }
+        assert_eq!(TimeOut::MAX.class_c_duration_s(), 32_768);
+        assert_eq!(TimeOut::MAX.class_b_duration_s(), 4_194_304);
+    }
+
+    #[test]
+    fn windows_and_periods_double() {
+        let windows: std::vec::Vec<u32> =
+            (0..8).map(|delay| BlockAckDelay::from_wire(delay).window_s()).collect();
+        assert_eq!(windows, [16, 32, 64, 128, 256, 512, 1024, 2048]);
+        for (seconds, delay) in [(0, 0), (16, 0), (17, 1), (2048, 7), (5000, 7)] {
+            assert_eq!(BlockAckDelay::covering(seconds).get(), delay, "{seconds} s");
+        }
+        let slots = PingSlotPeriodicity::from_wire(2);
+        assert_eq!((slots.period_s(), slots.pings_per_beacon_period()), (4, 32));
+        assert_eq!((AppTimePeriod::MIN.period_s(), AppTimePeriod::MAX.period_s()), (128, 4_194_304));
+    }
+
+    #[test]
+    fn times_compare_across_the_wrap() {
+        let (before, after) = (GpsSeconds(u32::MAX - 9), GpsSeconds(20));
+        assert!(before.is_before(after) && !after.is_before(before) && !after.is_before(after));
+        assert_eq!((after.seconds_since(before), before.seconds_since(after)), (30, -30));
+        assert_eq!(before.wrapping_add(30), after);
+    }
+
+    #[test]
+    fn beacons_are_found_ahead() {
+        assert_eq!(GpsSeconds(128).next_beacon(), GpsSeconds(128));
+        assert_eq!(GpsSeconds(129).next_beacon(), GpsSeconds(256));
+        assert_eq!(GpsSeconds(u32::MAX).next_beacon(), GpsSeconds(0));
+        assert!(GpsSeconds(1_400_000_000).is_beacon() && !GpsSeconds(1).is_beacon());
+    }
+}

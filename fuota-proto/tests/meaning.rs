@@ -1,0 +1,148 @@
+//! What decodes and still means nothing, and how a device answers it.
+
+#![allow(clippy::unwrap_used)]
+
+use fuota_proto::fragmentation::{FragmentError, SetupError};
+use fuota_proto::multicast::{GroupError, McClassBSessionReq, SessionErrors};
+use fuota_proto::{McGroupId, TimeToStart, fragmentation, multicast};
+
+fn setup(nb_frag: u16, frag_size: u8, control: u8, padding: u8) -> fragmentation::v1::FragSessionSetupReq {
+    let [low, high] = nb_frag.to_le_bytes();
+    let payload = [0x02, 0x21, low, high, frag_size, control, padding, 0, 0, 0, 0];
+    match fragmentation::v1::Downlink::decode(&payload) {
+        Ok(fragmentation::v1::Downlink::FragSessionSetupReq(session)) => session,
+        other => panic!("{other:?}"),
+    }
+}
+
+#[test]
+fn sessions_that_cannot_be_are_refused_for_want_of_a_code() {
+    let cases = [
+        (setup(0, 48, 0, 0), SetupError::NbFrag { got: 0 }),
+        (setup(16384, 48, 0, 0), SetupError::NbFrag { got: 16384 }),
+        (setup(65535, 48, 0, 0), SetupError::NbFrag { got: 65535 }),
+        (setup(10, 0, 0, 0), SetupError::FragSize),
+        (setup(10, 48, 0, 48), SetupError::Padding { padding: 48, frag_size: 48 }),
+        (setup(10, 48, 7 << 3, 0), SetupError::FragAlgo { got: 7 }),
+    ];
+    for (session, error) in cases {
+        assert_eq!(session.validate(), Err(error));
+        let v1 = fragmentation::v1::FragSessionSetupAns::refusing(session.frag_index, error);
+        assert!(v1.encoding_unsupported && !v1.is_ok() && v1.frag_index == session.frag_index);
+        let v2 = fragmentation::v2::FragSessionSetupAns::refusing(session.frag_index, error);
+        assert!(v2.frag_algo_unsupported && !v2.is_ok());
+    }
+    for session in [setup(1, 1, 0, 0), setup(16383, 255, 7, 254)] {
+        assert_eq!(session.validate(), Ok(()));
+    }
+    assert_eq!(setup(10, 48, 0, 7).block_len(), 473);
+    assert!(fragmentation::v1::FragSessionSetupAns::accepting(setup(1, 1, 0, 0).frag_index).is_ok());
+}
+
+#[test]
+fn fragments_have_a_number_and_their_message_to_themselves() {
+    let check = |payload: &[u8]| {
+        fragmentation::v1::Downlink::commands(payload).find_map(|command| match command {
+            Ok(fragmentation::v1::Downlink::DataFragment(fragment)) => Some(fragment.validate(payload.len())),
+            _ => None,
+        })
+    };
+    assert_eq!(check(&[0x08, 0x01, 0x00, 0xAA]), Some(Ok(())));
+    assert_eq!(check(&[0x08, 0x00, 0x40, 0xAA]), Some(Err(FragmentError::NumberZero)));
+    assert_eq!(check(&[0x08, 0x01, 0x00]), Some(Err(FragmentError::Size { got: 0 })));
+    assert_eq!(check(&[0x00, 0x08, 0x01, 0x00, 0xAA]), Some(Err(FragmentError::NotAlone)));
+    let long = [&[0x08, 0x01, 0x00][..], &[0; 256]].concat();
+    assert_eq!(check(&long), Some(Err(FragmentError::Size { got: 256 })));
+}
+
+#[test]
+fn groups_whose_counters_never_match_are_no_groups() {
+    let group = |min: u32, max: u32| {
+        let payload = [&[0x02, 0x01][..], &[0; 20], &min.to_le_bytes(), &max.to_le_bytes()].concat();
+        match multicast::v1::Downlink::decode(&payload) {
+            Ok(multicast::v1::Downlink::McGroupSetupReq(group)) => group,
+            other => panic!("{other:?}"),
+        }
+    };
+    let error = GroupError::Counters { min: 6, max: 5 };
+    assert_eq!(group(6, 5).validate(), Err(error));
+    assert_eq!(group(0, u32::MAX).validate(), Ok(()));
+    let answer = multicast::McGroupSetupAns::refusing(McGroupId::MAX, error);
+    assert!(answer.id_error && !answer.is_ok());
+}
+
+fn class_b(time: u32, wire_frequency: u32, dr: u8) -> McClassBSessionReq {
+    let frequency = wire_frequency.to_le_bytes();
+    let payload = [&[0x05, 0x01][..], &time.to_le_bytes(), &[0x2A], &frequency[..3], &[dr]].concat();
+    match multicast::v2::Downlink::decode(&payload) {
+        Ok(multicast::v2::Downlink::McClassBSessionReq(session)) => session,
+        other => panic!("{other:?}"),
+    }
+}
+
+#[test]
+fn every_error_of_a_session_is_answered_at_once() {
+    use SessionErrors as E;
+
+    assert_eq!(class_b(128, 8_695_250, 3).validate(), Ok(()));
+    assert_eq!(class_b(128, 0, 3).validate(), Ok(()), "hopping");
+    assert_eq!(class_b(129, 8_695_250, 3).validate(), Err(E::START_MISSED));
+    assert_eq!(class_b(129, 999_999, 16).validate(), Err(E::START_MISSED | E::FREQ_ERROR | E::DR_ERROR));
+
+    let mut session = [0x04, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xFF];
+    let class_c = |payload: &[u8]| match multicast::v2::Downlink::decode(payload) {
+        Ok(multicast::v2::Downlink::McClassCSessionReq(session)) => session.validate(),
+        other => panic!("{other:?}"),
+    };
+    assert_eq!(class_c(&session), Err(E::FREQ_ERROR | E::DR_ERROR), "there is no hopping in class C");
+    session[7..].copy_from_slice(&[0xD2, 0xAD, 0x84, 15]);
+    assert_eq!(class_c(&session), Ok(()));
+}
+
+#[test]
+fn a_missed_start_is_an_undefined_group_in_version_1() {
+    let errors = SessionErrors::START_MISSED | SessionErrors::FREQ_ERROR;
+    let v2 = multicast::v2::McClassBSessionAns::refusing(McGroupId::MIN, errors);
+    let v1 = multicast::v1::McClassBSessionAns::refusing(McGroupId::MIN, errors);
+    assert!(v2.errors().unwrap().names().eq(["FreqError", "StartMissed"]));
+    assert_eq!(v1.errors().unwrap().to_string(), "FreqError | McGroupUndefined");
+    assert_eq!((v1.is_ok(), v1.time_to_start()), (false, None));
+    let accepted =
+        multicast::v1::McClassBSessionAns::accepting(McGroupId::MIN, TimeToStart::saturating(u32::MAX));
+    assert_eq!((accepted.is_ok(), accepted.time_to_start()), (true, Some(TimeToStart::MAX)));
+}
+
+/// Version 2 keeps two bits for errors to come: they count as errors, though nobody knows which.
+#[test]
+fn an_error_without_a_name_is_an_error() {
+    for (received, written) in [([0x04, 0x41], [0x04, 0x41]), ([0x04, 0xC5], [0x04, 0x05])] {
+        let answer = multicast::v2::Uplink::decode(&received).unwrap();
+        let multicast::v2::Uplink::McClassCSessionAns(session) = &answer else { panic!("{answer:?}") };
+        assert_eq!((session.is_ok(), session.time_to_start()), (false, None));
+        assert_eq!(session.errors().unwrap().bits(), received[1] & 0xFC);
+        let mut buffer = [0; 5];
+        let len = answer.encode_to_slice(&mut buffer).unwrap();
+        assert_eq!(buffer[..len], written);
+    }
+    // Version 1 has no such bits.
+    let answer = multicast::v1::Uplink::decode(&[0x04, 0xC1, 1, 0, 0]).unwrap();
+    assert!(matches!(answer, multicast::v1::Uplink::McClassCSessionAns(session) if session.is_ok()));
+}
+
+#[test]
+fn groups_are_listed_in_order_and_dropped_from_the_top() {
+    use fuota_proto::multicast::{GroupItem, GroupItemsError, McGroupStatusAns};
+    use fuota_proto::{McAddr, NbTotalGroups};
+
+    let item = |id| GroupItem { mc_group_id: McGroupId::new(id).unwrap(), mc_addr: McAddr(7) };
+    let total = NbTotalGroups::new(3).unwrap();
+    let mut answer = McGroupStatusAns::new(total, &[item(0), item(2)]).unwrap();
+    assert_eq!((answer.ans_group_mask().get(), answer.validate()), (0b101, Ok(())));
+    assert_eq!(answer.drop_last(), Some(item(2)));
+    assert_eq!((answer.ans_group_mask().get(), answer.items()), (0b001, &[item(0)][..]));
+    let order = Err(GroupItemsError::Order { group: McGroupId::new(1).unwrap() });
+    assert_eq!(McGroupStatusAns::new(total, &[item(1), item(1)]).map(|_| ()), order);
+    // A device that lists another group than its mask says is read, and found out.
+    let odd = multicast::v1::Uplink::decode(&[0x01, 0x11, 1, 7, 0, 0, 0]).unwrap();
+    assert!(matches!(odd, multicast::v1::Uplink::McGroupStatusAns(odd) if odd.validate() == order));
+}
