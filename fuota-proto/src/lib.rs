@@ -104,6 +104,10 @@
 //! compact records, `defmt` logs on a device, `arbitrary` serves tests, `std` is for the standard library's traits.
 #![no_std]
 #![forbid(unsafe_code)]
+#![cfg_attr(
+    not(feature = "packages"),
+    allow(rustdoc::broken_intra_doc_links, reason = "the table above links them all")
+)]
 #![allow(clippy::doc_markdown, reason = "the standards' names are words here, not code")]
 
 #[cfg(any(test, feature = "std"))]
