@@ -1,6 +1,7 @@
 //! `fuota fec`: the erasure code on files.
 
 mod check;
+mod curve;
 mod decode;
 mod encode;
 mod row;
@@ -20,6 +21,8 @@ pub(super) enum Verb {
     Row(row::Args),
     /// What is bad about a number of fragments
     Check(check::Args),
+    /// Compare codes: who has decoded after how many fragments
+    Curve(curve::Args),
 }
 
 pub(super) fn run(verb: Verb) -> Outcome {
@@ -28,6 +31,7 @@ pub(super) fn run(verb: Verb) -> Outcome {
         Verb::Decode(args) => decode::run(&args),
         Verb::Row(args) => row::run(&args),
         Verb::Check(args) => check::run(&args),
+        Verb::Curve(args) => curve::run(&args),
     }
 }
 
