@@ -70,6 +70,13 @@ impl GpsInstant {
         }
     }
 
+    /// The moment `seconds` later, or earlier if they are negative.
+    #[must_use]
+    pub const fn shifted(self, seconds: i32) -> Self {
+        let micros = (seconds.unsigned_abs() as u64).saturating_mul(MICROS);
+        Self(if seconds < 0 { self.0.saturating_sub(micros) } else { self.0.saturating_add(micros) })
+    }
+
     /// Time passed since `earlier`; zero if `earlier` is later.
     #[must_use]
     pub const fn since(self, earlier: Self) -> Duration {
@@ -135,6 +142,13 @@ mod tests {
         assert_eq!(GpsInstant::EPOCH + Duration::MAX, GpsInstant::MAX);
         assert_eq!(GpsInstant::EPOCH - Duration::from_secs(1), GpsInstant::EPOCH);
         assert_eq!(GpsInstant::EPOCH.since(GpsInstant::MAX), Duration::ZERO);
+    }
+
+    #[test]
+    fn moments_shift_both_ways() {
+        let t = GpsInstant::from_micros(10_500_000);
+        assert_eq!((t.shifted(-3), t.shifted(3)), (GpsInstant(7_500_000), GpsInstant(13_500_000)));
+        assert_eq!((t.shifted(-11), GpsInstant::MAX.shifted(1)), (GpsInstant::EPOCH, GpsInstant::MAX));
     }
 
     #[test]

@@ -7,6 +7,7 @@ pub mod cli;
 mod fleet;
 mod frame;
 mod node;
+mod ping;
 mod reception;
 pub mod record;
 pub mod report;

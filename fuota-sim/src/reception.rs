@@ -4,9 +4,12 @@
 //! frame once. What a device hears still depends on nothing but its own keys and counter.
 
 use fuota_engine::campaign::io::GroupParameters;
-use fuota_engine::device::ClassCWindow;
+use fuota_engine::device::{Window, WindowClass};
+use fuota_engine::time::GpsInstant;
+use fuota_proto::{McAddr, PingSlotPeriodicity};
 
 use crate::frame::{FrameKeys, Opened};
+use crate::ping::next_slot;
 
 /// One frame on air, and what it opened to so far.
 #[derive(Debug)]
@@ -14,16 +17,33 @@ pub(crate) struct Reception<'a> {
     place: &'a GroupParameters,
     octets: &'a [u8],
     opened: Vec<(FrameKeys, u32, Option<Opened>)>,
+    /// Whether the frame's start is a ping slot of an address and a periodicity.
+    slots: Vec<(McAddr, PingSlotPeriodicity, bool)>,
 }
 
 impl<'a> Reception<'a> {
     pub(crate) const fn new(place: &'a GroupParameters, octets: &'a [u8]) -> Self {
-        Self { place, octets, opened: Vec::new() }
+        Self { place, octets, opened: Vec::new(), slots: Vec::new() }
     }
 
-    /// Whether a radio that listens there hears it.
-    pub(crate) fn is_at(&self, window: &ClassCWindow) -> bool {
-        window.frequency == self.place.frequency && window.data_rate == self.place.data_rate
+    /// Whether a radio that listens there for frames of this address hears the one that `started` then.
+    pub(crate) fn is_heard(&mut self, window: &Window, mc_addr: McAddr, started: GpsInstant) -> bool {
+        let there = window.frequency == self.place.frequency && window.data_rate == self.place.data_rate;
+        there
+            && match window.class {
+                WindowClass::C => true,
+                WindowClass::B { periodicity } => self.is_in_slot(mc_addr, periodicity, started),
+            }
+    }
+
+    fn is_in_slot(&mut self, mc_addr: McAddr, periodicity: PingSlotPeriodicity, started: GpsInstant) -> bool {
+        let known = self.slots.iter().find(|(addr, period, _)| (*addr, *period) == (mc_addr, periodicity));
+        if let Some((.., is_slot)) = known {
+            return *is_slot;
+        }
+        let is_slot = next_slot(mc_addr, periodicity, started) == started;
+        self.slots.push((mc_addr, periodicity, is_slot));
+        is_slot
     }
 
     /// The 16 bits of the frame counter that travel (LoRaWAN 1.0.3 §4.3.1): octets 6 and 7 of a data frame.

@@ -2,15 +2,26 @@
 
 use std::time::Duration;
 
-use fuota_engine::campaign::spec::Redundancy;
+use fuota_engine::campaign::io::SessionClass;
+use fuota_engine::campaign::spec::{Kind, PackageVersion, Redundancy};
 use fuota_engine::config::Config;
+use fuota_engine::device::{Ports, Settings};
 use fuota_engine::region::Region;
+use fuota_engine::time::GpsInstant;
 use fuota_proto::DataRate;
 
-/// One simulated campaign: the image, the fleet, the radio, the rules, the seed.
+/// One simulated campaign: what for, the image, the fleet, the radio, the rules, the seed.
 #[derive(Clone, Debug)]
 pub struct Scenario {
-    /// The data block that every device shall hold at the end.
+    /// What the campaign is for.
+    pub kind: Kind,
+    /// How devices listen to the group.
+    pub class: SessionClass,
+    /// Version of every package that has two.
+    pub package_version: PackageVersion,
+    /// When the multicast session starts; computed when unset.
+    pub session_start: Option<GpsInstant>,
+    /// The data block that every device shall hold at the end; not used by a multicast setup campaign.
     pub image: Vec<u8>,
     /// Devices in the fleet.
     pub devices: u32,
@@ -36,6 +47,30 @@ pub struct Scenario {
     pub faults: Faults,
     /// From this one number follows everything that is random.
     pub seed: u64,
+}
+
+impl Scenario {
+    /// How the fleet's devices are made.
+    #[must_use]
+    pub fn device_settings(&self) -> Settings {
+        let version = match self.package_version {
+            PackageVersion::V1 => fuota_proto::PackageVersion::V1,
+            PackageVersion::V2 => fuota_proto::PackageVersion::V2,
+        };
+        Settings {
+            ports: Ports {
+                clock_sync: self.config.aclksynport,
+                multicast: self.config.fucport,
+                fragmentation: self.config.fmcport,
+                firmware: self.config.fdmport,
+            },
+            clock_sync: version,
+            multicast: version,
+            fragmentation: version,
+            class_b: matches!(self.class, SessionClass::B { .. }),
+            installs_at_once: matches!(self.kind, Kind::Firmware(_)),
+        }
+    }
 }
 
 /// Devices that go wrong; each kind takes its own devices from the end of the fleet.

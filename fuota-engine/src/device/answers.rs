@@ -8,20 +8,19 @@ use heapless::{Deque, Vec};
 use super::output::MAX_UPLINK;
 use crate::time::GpsInstant;
 
-/// Most answers that wait at once. A payload that asks for more gets the first of them: what is missing, the
-/// server asks for again.
-const CAPACITY: usize = 16;
 /// From a downlink to its answers: the LoRaWAN stack has done its windows by then.
 pub(super) const ANSWER_DELAY: Duration = Duration::from_secs(1);
 
-/// What to answer, kept short until it leaves: `A` says what, the octets are made when the uplink is.
+/// What to answer, kept short until it leaves: `A` says what, the octets are made when the uplink is. At most
+/// `CAPACITY` wait at once; a payload that asks for more gets the first of them: what is missing, the server asks for
+/// again.
 #[derive(Debug)]
-pub(super) struct Answers<A> {
+pub(super) struct Answers<A, const CAPACITY: usize> {
     queue: Deque<A, CAPACITY>,
     due: GpsInstant,
 }
 
-impl<A> Answers<A> {
+impl<A, const CAPACITY: usize> Answers<A, CAPACITY> {
     pub(super) const fn new() -> Self {
         Self { queue: Deque::new(), due: GpsInstant::EPOCH }
     }
@@ -38,6 +37,11 @@ impl<A> Answers<A> {
     /// When the answers leave, if there are any.
     pub(super) fn due(&self) -> Option<GpsInstant> {
         (!self.queue.is_empty()).then_some(self.due)
+    }
+
+    /// The device's clock is set forward or back by this many seconds.
+    pub(super) fn shift(&mut self, seconds: i32) {
+        self.due = self.due.shifted(seconds);
     }
 
     /// One uplink with the answers that are due, in the order of the requests. Those that do not fit in

@@ -32,21 +32,33 @@
 //! }
 //! ```
 //!
-//! Packages: TS005-1.0.0 (class C) on port 200 and TS004-1.0.0 on port 201.
+//! Packages: clock synchronisation (TS003), remote multicast setup (TS005) and fragmented data block transport
+//! (TS004), each in version 1 or 2 as the [`Settings`] say, and firmware management (TS006).
 
 mod answers;
+mod clock_sync;
+mod firmware;
 mod fragmentation;
+mod integrity;
 mod multicast;
 mod output;
 mod platform;
-mod session;
+mod settings;
+mod window;
 
-pub use output::{ClassCWindow, MAX_UPLINK, McContext, Output};
+pub use integrity::{BlockIntegrity, VerifyError};
+pub use output::{MAX_UPLINK, McContext, Output, Window, WindowClass};
 pub use platform::{Memory, Platform, Refusal};
+pub use settings::{Ports, Settings};
 
-use fuota_proto::{FragIndex, GroupMask, McGroupId};
+use core::time::Duration;
 
-use self::fragmentation::Fragmentation;
+use fuota_proto::{BlockAckDelay, CommandSet, FragIndex, GroupMask, McGroupId, Writer};
+use heapless::Vec;
+
+use self::clock_sync::ClockSync;
+use self::firmware::Firmware;
+use self::fragmentation::{Ended, Fragmentation};
 use self::multicast::Multicast;
 use crate::time::GpsInstant;
 
@@ -64,24 +76,6 @@ pub enum Source {
     },
 }
 
-/// On which FPort a device speaks which package. The defaults are those of the standards.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Ports {
-    /// Remote multicast setup (TS005).
-    pub multicast: u8,
-    /// Fragmented data block transport (TS004).
-    pub fragmentation: u8,
-}
-
-impl Default for Ports {
-    fn default() -> Self {
-        Self {
-            multicast: fuota_proto::multicast::DEFAULT_PORT,
-            fragmentation: fuota_proto::fragmentation::DEFAULT_PORT,
-        }
-    }
-}
-
 /// The packages of one device, with `GROUPS` multicast groups and `SESSIONS` fragmentation sessions, each 1 to 4.
 ///
 /// `now` is the device's own clock throughout: a session starts when the device believes it does. Answers leave a
@@ -89,21 +83,34 @@ impl Default for Ports {
 #[derive(Debug)]
 pub struct DeviceSession<P: Platform, const GROUPS: usize = 1, const SESSIONS: usize = 1> {
     ports: Ports,
+    installs_at_once: bool,
+    clock_sync: ClockSync,
     multicast: Multicast<GROUPS>,
     fragmentation: Fragmentation<P::Words, P::Store, SESSIONS>,
+    firmware: Firmware,
+    /// A block became whole since the firmware was last asked whether that made an image.
+    fresh_block: Option<BlockAckDelay>,
 }
 
 impl<P: Platform, const GROUPS: usize, const SESSIONS: usize> DeviceSession<P, GROUPS, SESSIONS> {
-    /// A device without groups and sessions, on the standards' ports.
+    /// A device of the default [`Settings`], without groups and sessions.
     #[must_use]
     pub fn new() -> Self {
-        Self::with_ports(Ports::default())
+        Self::with_settings(Settings::default())
     }
 
     /// A device without groups and sessions.
     #[must_use]
-    pub const fn with_ports(ports: Ports) -> Self {
-        Self { ports, multicast: Multicast::new(), fragmentation: Fragmentation::new() }
+    pub const fn with_settings(settings: Settings) -> Self {
+        Self {
+            ports: settings.ports,
+            installs_at_once: settings.installs_at_once,
+            clock_sync: ClockSync::new(settings.clock_sync),
+            multicast: Multicast::new(&settings),
+            fragmentation: Fragmentation::new(settings.fragmentation),
+            firmware: Firmware::new(),
+            fresh_block: None,
+        }
     }
 
     /// Takes a downlink, decrypted and with its counter checked against replay. Of a payload with a fault, what
@@ -116,11 +123,29 @@ impl<P: Platform, const GROUPS: usize, const SESSIONS: usize> DeviceSession<P, G
             return;
         }
         if port == self.ports.fragmentation {
-            self.fragmentation.handle(now, source, payload, platform);
-        } else if port == self.ports.multicast && source == Source::Unicast {
-            // TS005-1.0.0 §2: dropped silently when it comes by multicast.
+            let fed_by = self.fragmentation.handle(now, source, payload, platform);
+            self.leave_groups(fed_by);
+        } else if source != Source::Unicast {
+            // TS003-1.0.0 §1, TS005-1.0.0 §2 and TS006-1.0.0 §1: dropped silently when it comes by multicast.
+        } else if port == self.ports.multicast {
             self.multicast.handle(now, payload, platform);
+        } else if port == self.ports.clock_sync {
+            self.clock_sync.handle(now, payload, platform);
+        } else if port == self.ports.firmware {
+            self.firmware.handle(now, payload, platform);
         }
+    }
+
+    /// Has the device ask for the time, up to `times` times, until it is told. It is told if its clock is off by more
+    /// than the server tolerates or, with `ans_required`, in any case (TS003-1.0.0 §2.2).
+    pub fn ask_for_time(&mut self, now: GpsInstant, times: u8, ans_required: bool) {
+        self.clock_sync.ask(now, times, ans_required);
+    }
+
+    /// Has the device report its version without having been asked, 16 to 128 s from `now`: for new firmware after its
+    /// first boot (TS006-1.0.0 §2.2).
+    pub fn report_upgrade(&mut self, now: GpsInstant, platform: &mut P) {
+        self.firmware.report(now, platform.random());
     }
 
     /// Takes note of the time: to be called when the moment named by [`Output::Wait`] has come.
@@ -130,27 +155,69 @@ impl<P: Platform, const GROUPS: usize, const SESSIONS: usize> DeviceSession<P, G
 
     /// The next thing to do; to be called until it says [`Output::Wait`].
     pub fn poll_output(&mut self, now: GpsInstant, platform: &mut P) -> Output {
+        if let Some(seconds) = self.clock_sync.poll_correction() {
+            self.shift(seconds);
+            return Output::AdjustClock { seconds };
+        }
         if let Some(change) = self.multicast.poll_change() {
             return change;
         }
-        if let Some((frag_index, descriptor)) = self.fragmentation.poll_complete() {
+        if let Some(Ended { frag_index, descriptor, is_whole, block_ack_delay }) =
+            self.fragmentation.poll_ended()
+        {
+            if !is_whole {
+                return Output::Corrupt { frag_index };
+            }
+            self.fresh_block = self.installs_at_once.then_some(block_ack_delay);
             return Output::Complete { frag_index, descriptor };
         }
-        let Some(max_uplink) = platform.max_uplink() else {
-            return Output::Wait(self.multicast.session_due());
-        };
+        if let Some(block_ack_delay) = self.fresh_block.take()
+            && platform.upgrade_image().is_ok()
+        {
+            // TS004-2.0.0 §4: a group must not reboot, and come back, all at once.
+            self.firmware.install_at(now + random_delay(block_ack_delay, platform.random()));
+        }
+        if self.firmware.poll_reboot(now, self.fragmentation.is_reporting()) {
+            return Output::Reboot;
+        }
+        match self.poll_uplink(now, platform) {
+            Some((port, payload)) => Output::Uplink { port, payload },
+            None => Output::Wait(self.due(platform)),
+        }
+    }
+
+    /// What the device says now, if the radio is free.
+    fn poll_uplink(&mut self, now: GpsInstant, platform: &mut P) -> Option<(u8, Vec<u8, MAX_UPLINK>)> {
+        let max_uplink = platform.max_uplink()?;
         if let Some(payload) = self.multicast.poll_answers(now, max_uplink) {
-            return Output::Uplink { port: self.ports.multicast, payload };
+            return Some((self.ports.multicast, payload));
         }
         if let Some(payload) = self.fragmentation.poll_answers(now, max_uplink) {
-            return Output::Uplink { port: self.ports.fragmentation, payload };
+            return Some((self.ports.fragmentation, payload));
         }
-        if let Some(answer) = self.fragmentation.poll_status(now) {
-            self.leave_groups(answer.fed_by);
-            return Output::Uplink { port: self.ports.fragmentation, payload: answer.payload };
+        if let Some(payload) = self.firmware.poll(now, max_uplink, platform) {
+            return Some((self.ports.firmware, payload));
         }
-        let due = [self.multicast.session_due(), self.multicast.answers_due(), self.fragmentation.due()];
-        Output::Wait(due.into_iter().flatten().min())
+        if let Some(payload) = self.clock_sync.poll(now, max_uplink, platform) {
+            return Some((self.ports.clock_sync, payload));
+        }
+        let delayed = self.fragmentation.poll_delayed(now, platform)?;
+        self.leave_groups(delayed.fed_by);
+        Some((self.ports.fragmentation, delayed.payload))
+    }
+
+    /// When there is something to do next. While nothing can be sent, what is to be said does not count.
+    fn due(&self, platform: &P) -> Option<GpsInstant> {
+        let reboot = self.firmware.reboot_due(self.fragmentation.is_reporting());
+        let changes = self.multicast.session_due().into_iter().chain(reboot);
+        let says = [
+            self.multicast.answers_due(),
+            self.fragmentation.due(),
+            self.firmware.due(),
+            self.clock_sync.due(),
+        ];
+        let says = says.into_iter().flatten().filter(|_| platform.max_uplink().is_some());
+        changes.chain(says).min()
     }
 
     /// The bytes of a fragmentation session, if there is one: the data block, once it is complete.
@@ -178,12 +245,18 @@ impl<P: Platform, const GROUPS: usize, const SESSIONS: usize> DeviceSession<P, G
         self.fragmentation.received(frag_index)
     }
 
+    /// The clock is set forward or back by so many seconds, and with it whatever counts from some moment on.
+    fn shift(&mut self, seconds: i32) {
+        self.clock_sync.shift(seconds);
+        self.multicast.shift(seconds);
+        self.fragmentation.shift(seconds);
+        self.firmware.shift(seconds);
+    }
+
     /// Closes the windows of groups that have nothing more to bring, once the server has been told.
-    fn leave_groups(&mut self, fed_by: Option<GroupMask>) {
-        if let Some(groups) = fed_by
-            && !self.fragmentation.needs_any_of(groups)
-        {
-            self.multicast.leave(groups);
+    fn leave_groups(&mut self, fed_by: GroupMask) {
+        if !self.fragmentation.needs_any_of(fed_by) {
+            self.multicast.leave(fed_by);
         }
     }
 }
@@ -192,4 +265,23 @@ impl<P: Platform, const GROUPS: usize, const SESSIONS: usize> Default for Device
     fn default() -> Self {
         Self::new()
     }
+}
+
+/// A payload of one command.
+fn alone<'a>(command: &impl CommandSet<'a>) -> Option<Vec<u8, MAX_UPLINK>> {
+    let mut buffer = [0; MAX_UPLINK];
+    let mut out = Writer::new(&mut buffer);
+    command.encode(&mut out).ok()?;
+    Vec::from_slice(out.written()).ok()
+}
+
+/// A share of the answer window 2^(BlockAckDelay + 4) s (TS004-1.0.0 §3.3), as `random` is of 2^32.
+fn random_delay(block_ack_delay: BlockAckDelay, random: u32) -> Duration {
+    share(Duration::from_secs(block_ack_delay.window_s().into()), random)
+}
+
+/// As much of `whole` as `random` is of 2^32.
+fn share(whole: Duration, random: u32) -> Duration {
+    let micros = whole.as_micros().saturating_mul(random.into()) >> 32;
+    Duration::from_micros(u64::try_from(micros).unwrap_or(u64::MAX))
 }

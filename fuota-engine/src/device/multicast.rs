@@ -2,31 +2,33 @@
 
 use core::ops::Range;
 
-use fuota_proto::multicast::v1::{
-    Downlink, McClassBSessionAns, McClassBSessionReq, McClassCSessionAns, McClassCSessionReq,
-    McGroupDeleteAns, McGroupSetupAns, McGroupSetupReq, McGroupStatusAns, PACKAGE_IDENTIFIER,
-    PACKAGE_VERSION, PackageVersionAns, Uplink,
+use fuota_proto::multicast::{
+    GroupItem, McGroupDeleteAns, McGroupSetupAns, McGroupSetupReq, McGroupStatusAns, PACKAGE_IDENTIFIER,
+    SessionAns, SessionErrors, v1, v2,
 };
-use fuota_proto::multicast::{GroupItem, SessionErrors};
-
-use fuota_proto::{GpsSeconds, GroupMask, McAddr, McGroupId, NbTotalGroups, TimeToStart};
+use fuota_proto::{
+    GpsSeconds, GroupMask, McAddr, McGroupId, NbTotalGroups, PackageVersion, PackageVersionAns, TimeToStart,
+};
 use heapless::Vec;
 
 use super::answers::Answers;
-use super::output::{ClassCWindow, MAX_UPLINK, McContext, Output};
+use super::output::{MAX_UPLINK, McContext, Output, Window, WindowClass};
 use super::platform::Platform;
-use super::session::ClassCSession;
+use super::settings::Settings;
+use super::window::{Session, SessionReq};
 use crate::time::GpsInstant;
 
 /// The package: its groups and the answers it owes.
 #[derive(Debug)]
 pub(super) struct Multicast<const GROUPS: usize> {
+    version: PackageVersion,
+    class_b: bool,
     groups: [Option<Group>; GROUPS],
-    answers: Answers<Answer>,
+    answers: Answers<Answer, 16>,
     /// Groups whose contexts the LoRaWAN stack still holds although they are deleted.
     removed: GroupMask,
     /// The window that the radio was told to keep open.
-    open: Option<ClassCWindow>,
+    open: Option<Window>,
 }
 
 #[derive(Debug)]
@@ -35,7 +37,7 @@ struct Group {
     fcnts: Range<u32>,
     /// The context that the LoRaWAN stack does not hold yet.
     context: Option<McContext>,
-    session: Option<ClassCSession>,
+    session: Option<Session>,
 }
 
 /// What to answer, in few octets, and before it is known when the answer leaves.
@@ -45,14 +47,15 @@ enum Answer {
     Status(GroupMask),
     Setup(McGroupSetupAns),
     Delete(McGroupDeleteAns),
-    Starts(McGroupId, GpsSeconds),
-    RefusedC(McGroupId, SessionErrors),
-    RefusedB(McGroupId, SessionErrors),
+    SessionB(McGroupId, Result<GpsSeconds, SessionErrors>),
+    SessionC(McGroupId, Result<GpsSeconds, SessionErrors>),
 }
 
 impl<const GROUPS: usize> Multicast<GROUPS> {
-    pub(super) const fn new() -> Self {
+    pub(super) const fn new(settings: &Settings) -> Self {
         Self {
+            version: settings.multicast,
+            class_b: settings.class_b,
             groups: [const { None }; GROUPS],
             answers: Answers::new(),
             removed: GroupMask::NONE,
@@ -67,14 +70,19 @@ impl<const GROUPS: usize> Multicast<GROUPS> {
 
     /// Executes the commands of a unicast payload, first to last, up to the first that makes no sense.
     pub(super) fn handle<P: Platform>(&mut self, now: GpsInstant, payload: &[u8], platform: &mut P) {
-        for command in Downlink::commands(payload).map_while(Result::ok) {
+        // The versions differ in their answers alone.
+        for command in v1::Downlink::commands(payload).map_while(Result::ok) {
             let answer = match command {
-                Downlink::PackageVersionReq(_) => Answer::Version,
-                Downlink::McGroupStatusReq(req) => Answer::Status(req.req_group_mask),
-                Downlink::McGroupSetupReq(req) => Answer::Setup(self.set_up(&req, platform)),
-                Downlink::McGroupDeleteReq(req) => Answer::Delete(self.delete(req.mc_group_id)),
-                Downlink::McClassCSessionReq(req) => self.schedule(now, &req, platform),
-                Downlink::McClassBSessionReq(req) => self.refuse_class_b(&req),
+                v1::Downlink::PackageVersionReq(_) => Answer::Version,
+                v1::Downlink::McGroupStatusReq(req) => Answer::Status(req.req_group_mask),
+                v1::Downlink::McGroupSetupReq(req) => Answer::Setup(self.set_up(&req, platform)),
+                v1::Downlink::McGroupDeleteReq(req) => Answer::Delete(self.delete(req.mc_group_id)),
+                v1::Downlink::McClassCSessionReq(req) => {
+                    Answer::SessionC(req.mc_group_id, self.schedule(now, &req.into(), platform))
+                }
+                v1::Downlink::McClassBSessionReq(req) => {
+                    Answer::SessionB(req.mc_group_id, self.schedule(now, &req.into(), platform))
+                }
             };
             self.answers.push(now, answer);
         }
@@ -92,7 +100,7 @@ impl<const GROUPS: usize> Multicast<GROUPS> {
     pub(super) fn leave(&mut self, groups: GroupMask) {
         for mc_group_id in groups.iter() {
             if let Some(Some(group)) = self.slot(mc_group_id) {
-                group.session = group.session.take().filter(|session| !session.is_running());
+                group.session = group.session.take().filter(|session| session.open_window().is_none());
             }
         }
     }
@@ -111,42 +119,62 @@ impl<const GROUPS: usize> Multicast<GROUPS> {
             return None;
         }
         if self.open.take().is_some() {
-            return Some(Output::CloseClassC);
+            return Some(Output::CloseWindow);
         }
         self.open = wanted;
-        wanted.map(Output::OpenClassC)
+        wanted.map(Output::OpenWindow)
     }
 
     /// The answers that leave now.
     pub(super) fn poll_answers(&mut self, now: GpsInstant, max_uplink: usize) -> Option<Vec<u8, MAX_UPLINK>> {
-        let Self { groups, answers, .. } = self;
-        answers.uplink(now, max_uplink, |answer, available| {
-            Some(match answer {
-                Answer::Version => Uplink::from(PackageVersionAns {
-                    package_identifier: PACKAGE_IDENTIFIER,
-                    package_version: PACKAGE_VERSION,
-                }),
-                Answer::Status(asked) => status_ans(groups, asked, available)?.into(),
-                Answer::Setup(answer) => answer.into(),
-                Answer::Delete(answer) => answer.into(),
-                Answer::Starts(id, start) => {
-                    McClassCSessionAns::accepting(id, time_to_start(now, start)).into()
-                }
-                Answer::RefusedC(id, errors) => McClassCSessionAns::refusing(id, errors).into(),
-                Answer::RefusedB(id, errors) => McClassBSessionAns::refusing(id, errors).into(),
-            })
-        })
+        let Self { version, groups, answers, .. } = self;
+        match version {
+            PackageVersion::V1 => answers.uplink(now, max_uplink, |answer, available| {
+                Some(match answer {
+                    Answer::Version => package_version(v1::PACKAGE_VERSION).into(),
+                    Answer::Status(asked) => v1::Uplink::from(status_ans(groups, asked, available)?),
+                    Answer::Setup(answer) => answer.into(),
+                    Answer::Delete(answer) => answer.into(),
+                    Answer::SessionB(id, starts) => {
+                        v1::Uplink::McClassBSessionAns(session_ans(now, id, starts))
+                    }
+                    Answer::SessionC(id, starts) => {
+                        v1::Uplink::McClassCSessionAns(session_ans(now, id, starts))
+                    }
+                })
+            }),
+            PackageVersion::V2 => answers.uplink(now, max_uplink, |answer, available| {
+                Some(match answer {
+                    Answer::Version => package_version(v2::PACKAGE_VERSION).into(),
+                    Answer::Status(asked) => v2::Uplink::from(status_ans(groups, asked, available)?),
+                    Answer::Setup(answer) => answer.into(),
+                    Answer::Delete(answer) => answer.into(),
+                    Answer::SessionB(id, starts) => {
+                        v2::Uplink::McClassBSessionAns(session_ans(now, id, starts))
+                    }
+                    Answer::SessionC(id, starts) => {
+                        v2::Uplink::McClassCSessionAns(session_ans(now, id, starts))
+                    }
+                })
+            }),
+        }
     }
 
     /// When a session starts or ends next.
     pub(super) fn session_due(&self) -> Option<GpsInstant> {
         let sessions = self.groups.iter().flatten().filter_map(|group| group.session.as_ref());
-        sessions.map(ClassCSession::due).min()
+        sessions.map(Session::due).min()
     }
 
     /// When answers leave next.
     pub(super) fn answers_due(&self) -> Option<GpsInstant> {
         self.answers.due()
+    }
+
+    /// The device's clock is set forward or back by this many seconds. Sessions keep their times: it is the clock
+    /// that was wrong.
+    pub(super) fn shift(&mut self, seconds: i32) {
+        self.answers.shift(seconds);
     }
 
     fn set_up<P: Platform>(&mut self, req: &McGroupSetupReq, platform: &mut P) -> McGroupSetupAns {
@@ -188,39 +216,35 @@ impl<const GROUPS: usize> Multicast<GROUPS> {
         McGroupDeleteAns { mc_group_id, mc_group_undefined }
     }
 
-    fn schedule<P: Platform>(&mut self, now: GpsInstant, req: &McClassCSessionReq, platform: &P) -> Answer {
-        let mc_group_id = req.mc_group_id;
+    fn schedule<P: Platform>(
+        &mut self,
+        now: GpsInstant,
+        req: &SessionReq,
+        platform: &P,
+    ) -> Result<GpsSeconds, SessionErrors> {
+        let Window { mc_group_id, frequency, data_rate, class } = req.window;
         let start = now.nearest(req.session_time.get());
-        let undefined = self.group(mc_group_id).is_none();
+        // TS005-1.0.0 §3.6: a device that does not follow beacons has neither a frequency nor a data rate for ping
+        // slots; the package has no bit that says so more plainly.
+        let deaf = class != WindowClass::C && !self.class_b;
         // TS005-1.0.0 §3.5: FreqError and DRError for what the radio cannot do.
-        let dr_error = !req.dr.is_valid() || !platform.data_rate_usable(req.dr);
-        let freq_error = req.dl_frequency_hz.is_reserved() || !platform.frequency_usable(req.dl_frequency_hz);
-        let errors = SessionErrors::from_flags(dr_error, freq_error, undefined, start < now);
-        match (errors, self.slot(mc_group_id)) {
-            (None, Some(Some(group))) => {
-                group.session = Some(ClassCSession::scheduled(start, req));
-                Answer::Starts(mc_group_id, req.session_time)
-            }
-            (errors, _) => Answer::RefusedC(mc_group_id, errors.unwrap_or(SessionErrors::MC_GROUP_UNDEFINED)),
+        let dr_error = deaf || !platform.data_rate_usable(data_rate);
+        let freq_error = deaf || !platform.frequency_usable(frequency);
+        let found =
+            SessionErrors::from_flags(dr_error, freq_error, self.group(mc_group_id).is_none(), start < now);
+        if let Some(errors) = found.into_iter().chain(req.errors).reduce(|all, errors| all | errors) {
+            return Err(errors);
         }
-    }
-
-    /// There is no beacon tracking yet, so there is neither a frequency nor a data rate for ping slots; the
-    /// package has no bit that says so more plainly (TS005-1.0.0 §3.6).
-    fn refuse_class_b(&self, req: &McClassBSessionReq) -> Answer {
-        let undefined = self.group(req.mc_group_id).is_none();
-        let errors = SessionErrors::FREQ_ERROR | SessionErrors::DR_ERROR;
-        let errors = if undefined { errors | SessionErrors::MC_GROUP_UNDEFINED } else { errors };
-        Answer::RefusedB(req.mc_group_id, errors)
+        let group =
+            self.slot(mc_group_id).and_then(Option::as_mut).ok_or(SessionErrors::MC_GROUP_UNDEFINED)?;
+        group.session = Some(Session::scheduled(start, req));
+        Ok(req.session_time)
     }
 
     /// The window that should be open: the one that is, for as long as its session runs, otherwise that of the
     /// first group whose session does. One radio listens in one place.
-    fn wanted_window(&self) -> Option<ClassCWindow> {
-        let running = |mc_group_id: McGroupId| {
-            let session = self.group(mc_group_id)?.session.as_ref().filter(|session| session.is_running())?;
-            Some(session.window(mc_group_id))
-        };
+    fn wanted_window(&self) -> Option<Window> {
+        let running = |mc_group_id: McGroupId| self.group(mc_group_id)?.session.as_ref()?.open_window();
         let current = self.open.and_then(|window| running(window.mc_group_id));
         current.or_else(|| McGroupId::ALL.into_iter().find_map(running))
     }
@@ -250,8 +274,23 @@ fn status_ans(groups: &[Option<Group>], asked: GroupMask, available: usize) -> O
     Some(answer)
 }
 
-/// Seconds from the uplink that leaves `now` to the start, to the nearest (TS005-1.0.0 §3.5).
-fn time_to_start(now: GpsInstant, start: GpsSeconds) -> TimeToStart {
-    let seconds = (now.nearest(start.get()).since(now).as_millis() + 500) / 1000;
-    TimeToStart::saturating(u32::try_from(seconds).unwrap_or(u32::MAX))
+/// The answer to a session request as it leaves `now`: TimeToStart counts from this uplink (TS005-1.0.0 §3.5).
+fn session_ans<const VERSION: u8, const CID: u8>(
+    now: GpsInstant,
+    mc_group_id: McGroupId,
+    starts: Result<GpsSeconds, SessionErrors>,
+) -> SessionAns<VERSION, CID> {
+    match starts {
+        Err(errors) => SessionAns::refusing(mc_group_id, errors),
+        Ok(start) => {
+            let seconds = (now.nearest(start.get()).since(now).as_millis() + 500) / 1000;
+            // TS005-2.0.0 §3.5: what 24 bits don't hold stays at the maximum.
+            let time_to_start = TimeToStart::saturating(u32::try_from(seconds).unwrap_or(u32::MAX));
+            SessionAns::accepting(mc_group_id, time_to_start)
+        }
+    }
+}
+
+const fn package_version(package_version: u8) -> PackageVersionAns {
+    PackageVersionAns { package_identifier: PACKAGE_IDENTIFIER, package_version }
 }

@@ -1,8 +1,7 @@
 //! What a [`DeviceSession`](super::DeviceSession) wants done.
 
 use fuota_proto::keys::{McAppSKey, McNwkSKey};
-use fuota_proto::{DataRate, Frequency};
-use fuota_proto::{Descriptor, FragIndex, McAddr, McGroupId};
+use fuota_proto::{DataRate, Descriptor, FragIndex, Frequency, McAddr, McGroupId, PingSlotPeriodicity};
 
 use crate::time::GpsInstant;
 
@@ -26,17 +25,33 @@ pub enum Output {
     InstallGroup(McContext),
     /// Take a group's context from the LoRaWAN stack.
     RemoveGroup(McGroupId),
-    /// Listen for a group's frames without pause, from now until [`Output::CloseClassC`].
-    OpenClassC(ClassCWindow),
+    /// Listen for a group's frames from now until [`Output::CloseWindow`].
+    OpenWindow(Window),
     /// Stop listening.
-    CloseClassC,
-    /// A data block is whole: [`DeviceSession::store`](super::DeviceSession::store) holds it.
+    CloseWindow,
+    /// A data block is whole, and its integrity code is right if it has one:
+    /// [`DeviceSession::store`](super::DeviceSession::store) holds it.
     Complete {
         /// Its session.
         frag_index: FragIndex,
         /// What the server said it is (TS004-1.0.0 §3.3).
         descriptor: Descriptor,
     },
+    /// A data block is whole and its integrity code is wrong: it is to be thrown away (TS004-2.0.0 §3.5).
+    Corrupt {
+        /// Its session.
+        frag_index: FragIndex,
+    },
+    /// Set the device's clock forward by so many seconds, or back if negative, before the session is called again:
+    /// from then on `now` is the new time (TS003-1.0.0 §2.3).
+    AdjustClock {
+        /// Seconds.
+        seconds: i32,
+    },
+    /// Reboot now, and install the image that waits for it, if it is valid. The session ends with it: the firmware
+    /// that starts makes a new one and, if it is new itself, has it
+    /// [`report_upgrade`](super::DeviceSession::report_upgrade).
+    Reboot,
     /// Nothing more to do until this moment or the next downlink; `None`: until the next downlink.
     Wait(Option<GpsInstant>),
 }
@@ -58,13 +73,27 @@ pub struct McContext {
     pub max_mc_fcnt: u32,
 }
 
-/// Where a group's class C frames are (TS005-1.0.0 §3.5).
+/// Where and when a group's frames come (TS005-1.0.0 §3.5 and §3.6).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct ClassCWindow {
+pub struct Window {
     /// Whose frames.
     pub mc_group_id: McGroupId,
-    /// On which frequency.
+    /// On which frequency; in class B it may be [`Frequency::HOPPING`].
     pub frequency: Frequency,
     /// At which data rate.
     pub data_rate: DataRate,
+    /// At which times.
+    pub class: WindowClass,
+}
+
+/// When a group's frames come.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum WindowClass {
+    /// In ping slots, which follow from the beacons and the group's address.
+    B {
+        /// Every 2^Periodicity seconds.
+        periodicity: PingSlotPeriodicity,
+    },
+    /// At any time.
+    C,
 }

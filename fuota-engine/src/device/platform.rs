@@ -1,10 +1,12 @@
 //! What a [`DeviceSession`](super::DeviceSession) needs of the hardware around it.
 
 use fuota_fec::{FragmentStore, Geometry};
+use fuota_proto::firmware::v1::{DevUpgradeImageAns, DevVersionAns};
 use fuota_proto::keys::McKey;
 use fuota_proto::{DataRate, Frequency};
 use fuota_proto::{Descriptor, EncryptedMcKey, FragIndex};
 
+use super::integrity::BlockIntegrity;
 use super::output::MAX_UPLINK;
 
 /// The hardware of a device, as far as its session needs it.
@@ -21,6 +23,21 @@ pub trait Platform {
     /// A uniformly distributed number: it spreads the answers of a whole group over time.
     fn random(&mut self) -> u32;
 
+    /// Whether a data block like this can be taken. A session that is open under the same index is still there, and
+    /// stays if the block is refused here. By default nothing is refused before [`open`](Self::open).
+    ///
+    /// # Errors
+    /// [`Refusal`], which is what the server will read in the answer.
+    fn admit(
+        &mut self,
+        frag_index: FragIndex,
+        geometry: Geometry,
+        descriptor: Descriptor,
+    ) -> Result<(), Refusal> {
+        let _ = (frag_index, geometry, descriptor);
+        Ok(())
+    }
+
     /// Memory for a data block, or the reason to refuse it. A session that was open under the same index has
     /// been dropped by then.
     ///
@@ -33,7 +50,36 @@ pub trait Platform {
         descriptor: Descriptor,
     ) -> Result<Memory<Self::Words, Self::Store>, Refusal>;
 
-    /// Whether the radio can listen on this frequency.
+    /// SessionCntPrev of an index, from non-volatile memory; `None` before the first session (TS004-2.0.0 §3.3).
+    fn session_cnt_prev(&self, frag_index: FragIndex) -> Option<u16>;
+
+    /// Keeps SessionCntPrev of an index for ever: a reset must not bring an old session back. Called at the first
+    /// fragment of each session of version 2.
+    fn set_session_cnt_prev(&mut self, frag_index: FragIndex, session_cnt: u16);
+
+    /// Whether the data block in `store` has its integrity code: [`BlockIntegrity::verify`] with the device's
+    /// DataBlockIntKey, which may live in a secure element. A block that cannot be checked is not to be trusted.
+    ///
+    /// Devices of version 1 are not asked. Without a key, no block of version 2 is right, which is what happens by
+    /// default.
+    fn verify(&mut self, integrity: &BlockIntegrity, store: &mut Self::Store) -> bool {
+        let _ = (integrity, store);
+        false
+    }
+
+    /// What the device runs, and on what (TS006-1.0.0 §2.2).
+    fn version(&self) -> DevVersionAns;
+
+    /// The image that waits to be installed by a reboot, authenticated and compared with the hardware
+    /// (TS006-1.0.0 §2.5). By default there is none.
+    fn upgrade_image(&mut self) -> DevUpgradeImageAns {
+        DevUpgradeImageAns::NoImage
+    }
+
+    /// Throws that image away. Called only if there is a valid one.
+    fn delete_image(&mut self) {}
+
+    /// Whether the radio can listen on this frequency. In class B it may be [`Frequency::HOPPING`].
     fn frequency_usable(&self, frequency: Frequency) -> bool;
 
     /// Whether the region defines this data rate.

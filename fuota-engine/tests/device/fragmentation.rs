@@ -236,7 +236,10 @@ fn too_many_losses_for_the_memory_are_reported_until_enough_uncoded_fragments_ma
     device.hears_on_group(8, &[data_fragment(0, 11, &[0; 10])]);
     let answer = status(&mut device).unwrap();
     assert_eq!((answer.missing_frag, answer.not_enough_matrix_memory), (3, true));
-    for n in 8..=10 {
+    device.hears_on_group(18, &[data_fragment(0, 8, &fragment(8))]);
+    let answer = status(&mut device).unwrap();
+    assert_eq!((answer.missing_frag, answer.not_enough_matrix_memory), (2, false), "now parity counts");
+    for n in 9..=10 {
         device.hears_on_group(u32::from(n) + 10, &[data_fragment(0, n, &fragment(n))]);
     }
     assert!(device.does().contains(&Did::Complete(index(0), Descriptor([1, 2, 3, 4]))));

@@ -3,19 +3,21 @@
 use std::time::Duration;
 
 use fuota_engine::device::{
-    ClassCWindow, DeviceSession, McContext, Memory, Output, Platform, Refusal, Source,
+    BlockIntegrity, DeviceSession, McContext, Memory, Output, Platform, Refusal, Settings, Source, Window,
 };
 use fuota_engine::time::GpsInstant;
 use fuota_fec::{Geometry, MemoryStore, Mode, words};
+use fuota_proto::firmware::v1::{DevUpgradeImageAns, DevVersionAns};
 use fuota_proto::keys::{McKey, RootKey};
 use fuota_proto::{
     CommandSet, DataRate, Descriptor, EncryptedMcKey, FragIndex, Frequency, GpsSeconds, McAddr, McGroupId,
-    Writer, fragmentation, multicast,
+    PackageVersion, Version, Writer, fragmentation, multicast,
 };
 
 /// When every test begins.
 pub(crate) const START: GpsInstant = GpsInstant::from_secs(1_400_000_000);
 pub(crate) const MC_ADDR: McAddr = McAddr(0x01A2_B3C4);
+pub(crate) const HARDWARE: Version = Version::from_parts([7, 0, 0, 0]);
 pub(crate) const EU868_RX2_HZ: u32 = 869_525_000;
 
 pub(crate) fn secs(s: u64) -> Duration {
@@ -41,10 +43,16 @@ pub(crate) struct Board {
     /// The only descriptor refused.
     pub(crate) unwanted: Option<Descriptor>,
     pub(crate) max_uplink: Option<usize>,
+    /// What survives a reset.
+    pub(crate) session_cnt_prev: [Option<u16>; 4],
+    /// The firmware that runs.
+    pub(crate) firmware: Version,
+    /// The image that waits for a reboot.
+    pub(crate) image: DevUpgradeImageAns,
 }
 
 impl Board {
-    fn root_key() -> RootKey {
+    pub(crate) fn root_key() -> RootKey {
         RootKey::from_gen_app_key([0x2B; 16])
     }
 }
@@ -65,11 +73,8 @@ impl Platform for Board {
         &mut self,
         _frag_index: FragIndex,
         geometry: Geometry,
-        descriptor: Descriptor,
+        _descriptor: Descriptor,
     ) -> Result<Memory<Vec<u32>, MemoryStore>, Refusal> {
-        if Some(descriptor) == self.unwanted {
-            return Err(Refusal::WrongDescriptor);
-        }
         if geometry.padded_len() > self.largest {
             return Err(Refusal::NotEnoughMemory);
         }
@@ -78,6 +83,34 @@ impl Platform for Board {
             max_lost: self.max_lost,
             store: MemoryStore::new(geometry),
         })
+    }
+
+    fn admit(&mut self, _: FragIndex, _: Geometry, descriptor: Descriptor) -> Result<(), Refusal> {
+        if Some(descriptor) == self.unwanted { Err(Refusal::WrongDescriptor) } else { Ok(()) }
+    }
+
+    fn session_cnt_prev(&self, frag_index: FragIndex) -> Option<u16> {
+        self.session_cnt_prev[usize::from(frag_index.get())]
+    }
+
+    fn set_session_cnt_prev(&mut self, frag_index: FragIndex, session_cnt: u16) {
+        self.session_cnt_prev[usize::from(frag_index.get())] = Some(session_cnt);
+    }
+
+    fn verify(&mut self, integrity: &BlockIntegrity, store: &mut MemoryStore) -> bool {
+        integrity.verify(Self::root_key().data_block_int_key().aes(), store).unwrap()
+    }
+
+    fn version(&self) -> DevVersionAns {
+        DevVersionAns { fw_version: self.firmware, hw_version: HARDWARE }
+    }
+
+    fn upgrade_image(&mut self) -> DevUpgradeImageAns {
+        self.image
+    }
+
+    fn delete_image(&mut self) {
+        self.image = DevUpgradeImageAns::NoImage;
     }
 
     fn frequency_usable(&self, frequency: Frequency) -> bool {
@@ -99,9 +132,12 @@ pub(crate) enum Did {
     Uplink(u8, Vec<u8>),
     Install { mc_group_id: McGroupId, mc_addr: McAddr, min: u32, max: u32 },
     Remove(McGroupId),
-    Open(ClassCWindow),
+    Open(Window),
     Close,
     Complete(FragIndex, Descriptor),
+    Corrupt(FragIndex),
+    AdjustClock(i32),
+    Reboot,
 }
 
 /// A device with two groups and two sessions.
@@ -117,8 +153,22 @@ pub(crate) struct Device {
 
 impl Device {
     pub(crate) fn new() -> Self {
-        let board = Board { dice: 0, max_lost: 40, largest: 200_000, unwanted: None, max_uplink: Some(51) };
-        Self { session: DeviceSession::new(), board, now: START, until: None, context: None }
+        Self::with_settings(Settings::default())
+    }
+
+    pub(crate) fn with_settings(settings: Settings) -> Self {
+        let board = Board {
+            dice: 0,
+            max_lost: 40,
+            largest: 200_000,
+            unwanted: None,
+            max_uplink: Some(51),
+            session_cnt_prev: [None; 4],
+            firmware: Version::from_parts([1, 0, 0, 0]),
+            image: DevUpgradeImageAns::NoImage,
+        };
+        let session = DeviceSession::with_settings(settings);
+        Self { session, board, now: START, until: None, context: None }
     }
 
     /// A device that has group 0 and has said so.
@@ -165,9 +215,15 @@ impl Device {
                     did
                 }
                 Output::RemoveGroup(mc_group_id) => Did::Remove(mc_group_id),
-                Output::OpenClassC(window) => Did::Open(window),
-                Output::CloseClassC => Did::Close,
+                Output::OpenWindow(window) => Did::Open(window),
+                Output::CloseWindow => Did::Close,
                 Output::Complete { frag_index, descriptor } => Did::Complete(frag_index, descriptor),
+                Output::AdjustClock { seconds } => {
+                    self.now = self.now.shifted(seconds);
+                    Did::AdjustClock(seconds)
+                }
+                Output::Reboot => Did::Reboot,
+                Output::Corrupt { frag_index } => Did::Corrupt(frag_index),
                 Output::Wait(until) => {
                     self.until = until;
                     return done;
@@ -193,6 +249,17 @@ impl Device {
         });
         uplinks.collect()
     }
+}
+
+/// A device of version 2 in every package, able to follow beacons, that has group 0 and has said so.
+pub(crate) fn newest() -> Device {
+    let v2 = PackageVersion::V2;
+    let settings =
+        Settings { clock_sync: v2, multicast: v2, fragmentation: v2, class_b: true, ..Settings::default() };
+    let mut device = Device::with_settings(settings);
+    device.hears_multicast_setup(&[mc_group_setup(0, 0, 10_000)]);
+    device.answers();
+    device
 }
 
 pub(crate) fn encoded<'a, C: CommandSet<'a> + 'a>(commands: &'a [C]) -> Vec<u8> {

@@ -6,7 +6,10 @@
     reason = "a test that panics has found something"
 )]
 
+mod clock_sync;
+mod firmware;
 mod fragmentation;
+mod fragmentation_v2;
 mod harness;
 mod multicast;
 mod pair;

@@ -1,16 +1,18 @@
-//! Class C sessions: TS005-1.0.0 §3.5.
+//! Sessions in class C and B: TS005-1.0.0 §3.5 and §3.6.
 
-use fuota_engine::device::ClassCWindow;
+use fuota_engine::device::{Window, WindowClass};
+use fuota_proto::multicast::McClassBSessionReq;
 use fuota_proto::multicast::v1::{McClassCSessionReq, McGroupDeleteReq};
-use fuota_proto::{DataRate, Frequency, GpsSeconds};
+use fuota_proto::{DataRate, Frequency, GpsSeconds, PingSlotPeriodicity, TimeOut};
 
 use crate::harness::*;
 
-fn place() -> ClassCWindow {
-    ClassCWindow {
+fn place() -> Window {
+    Window {
         mc_group_id: group(0),
         frequency: Frequency::from_hz(EU868_RX2_HZ).unwrap(),
         data_rate: DataRate::new(5).unwrap(),
+        class: WindowClass::C,
     }
 }
 
@@ -111,7 +113,7 @@ fn one_radio_listens_to_one_group_at_a_time() {
         McClassCSessionReq { mc_group_id: group(1), ..class_c(300, 4) }.into(),
     ]);
     device.answers();
-    let other = ClassCWindow { mc_group_id: group(1), ..place() };
+    let other = Window { mc_group_id: group(1), ..place() };
     device.now = START + secs(300);
     assert_eq!(device.after(secs(0)), [Did::Open(other)]);
     assert_eq!(device.after(secs(10)), [], "the window that is open stays open");
@@ -141,4 +143,55 @@ fn a_busy_radio_holds_answers_up_but_not_the_window() {
     device.board.max_uplink = Some(51);
     assert_eq!(device.after(secs(2)), [Did::Uplink(200, vec![0x04, 0x00, 0, 0, 0])]);
     assert_eq!(device.until, Some(START + secs(316)));
+}
+
+/// A class B session of group 0, `delay` after the beginning.
+fn class_b(delay: u64, time_out: u8) -> McClassBSessionReq {
+    McClassBSessionReq {
+        mc_group_id: group(0),
+        session_time: GpsSeconds((START + secs(delay)).wire_secs()),
+        time_out: TimeOut::new(time_out).unwrap(),
+        periodicity: PingSlotPeriodicity::new(2).unwrap(),
+        dl_frequency_hz: Frequency::from_hz(EU868_RX2_HZ).unwrap(),
+        dr: DataRate::new(3).unwrap(),
+    }
+}
+
+#[test]
+fn a_class_b_window_opens_at_a_beacon_and_lasts_so_many_beacon_periods() {
+    let mut device = newest();
+    assert!(GpsSeconds(START.wire_secs()).is_beacon());
+    device.hears_multicast_setup(&[class_b(1280, 1).into()]);
+    assert_eq!(device.answers(), [(200, vec![0x05, 0x00, 0xFE, 0x04, 0])], "1278 s are left");
+    device.now = START + secs(1280);
+    let window = Window {
+        data_rate: DataRate::new(3).unwrap(),
+        class: WindowClass::B { periodicity: PingSlotPeriodicity::new(2).unwrap() },
+        ..place()
+    };
+    assert_eq!(device.after(secs(0)), [Did::Open(window)]);
+    assert_eq!(device.until, Some(START + secs(1280 + 256)), "128 × 2^1 s");
+    assert_eq!(device.after(secs(256)), [Did::Close]);
+}
+
+#[test]
+fn a_class_b_session_between_beacons_is_a_missed_start() {
+    let mut device = newest();
+    device.hears_multicast_setup(&[class_b(1281, 1).into()]);
+    assert_eq!(device.answers(), [(200, vec![0x05, 0b0010_0000])]);
+    assert_eq!(device.until, None);
+}
+
+#[test]
+fn version_2_has_a_bit_for_a_missed_start_and_a_limit_for_a_distant_one() {
+    let mut device = newest();
+    device.now = START + secs(500);
+    device.hears_multicast_setup(&[class_c(499, 4).into()]);
+    assert_eq!(device.answers(), [(200, vec![0x04, 0b0010_0000])]);
+    let distant = McClassCSessionReq {
+        session_time: GpsSeconds(START.wire_secs() + (1 << 24) + 1000),
+        ..class_c(0, 4)
+    };
+    device.hears_multicast_setup(&[distant.into()]);
+    assert_eq!(device.answers(), [(200, vec![0x04, 0x00, 0xFF, 0xFF, 0xFF])]);
 }

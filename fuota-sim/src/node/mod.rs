@@ -1,4 +1,5 @@
-//! A device: the real [`DeviceSession`] behind a class A radio, with a class C window when the session opens one.
+//! A device: the real [`DeviceSession`] behind a class A radio, with a window for its group when the session opens
+//! one.
 
 mod platform;
 
@@ -6,9 +7,11 @@ pub(crate) use platform::Keeps;
 
 use std::time::Duration;
 
-use fuota_engine::device::{ClassCWindow, DeviceSession, MAX_UPLINK, McContext, Output, Source};
+use fuota_engine::campaign::spec::Kind;
+use fuota_engine::device::{self, DeviceSession, MAX_UPLINK, McContext, Output, Settings, Source};
 use fuota_engine::time::GpsInstant;
-use fuota_proto::{FragIndex, McGroupId};
+use fuota_proto::firmware::v1::DevVersionAns;
+use fuota_proto::{Descriptor, FragIndex, McGroupId, Version};
 
 use self::platform::Board;
 use crate::channel::Channel;
@@ -20,12 +23,21 @@ use crate::scenario::Scenario;
 
 /// The campaign's only fragmentation session.
 const FRAG_INDEX: FragIndex = FragIndex::MIN;
+/// What every device runs in the beginning.
+pub(crate) const FACTORY_FIRMWARE: Version = Version::from_parts([1, 0, 0, 0]);
+/// What every device is.
+pub(crate) const HARDWARE: Version = Version::from_parts([1, 0, 0, 0]);
 
 /// A simulated device.
 #[derive(Debug)]
 pub(crate) struct Node {
+    settings: Settings,
     session: DeviceSession<Board>,
     board: Board,
+    /// Whether data blocks are firmware to it.
+    takes_firmware: bool,
+    /// By how many seconds its clock is set forward of the world's.
+    clock: i32,
     groups: Vec<Group>,
     window: Option<Window>,
     pub(crate) air: Air,
@@ -61,7 +73,7 @@ struct Group {
 
 #[derive(Debug)]
 struct Window {
-    place: ClassCWindow,
+    place: device::Window,
     since: GpsInstant,
 }
 
@@ -93,13 +105,15 @@ pub(crate) enum Action {
 impl Node {
     pub(crate) fn new(scenario: &Scenario, fleet: &Fleet, device: u32, keeps: Keeps) -> Self {
         let Scenario { seed, region, .. } = *scenario;
-        let mc_ke_key = fleet.own_root_key(device).mc_root_key().mc_ke_key();
+        let settings = scenario.device_settings();
+        let takes_firmware = matches!(scenario.kind, Kind::Firmware(_));
+        let version = DevVersionAns { fw_version: FACTORY_FIRMWARE, hw_version: HARDWARE };
         Self {
-            session: DeviceSession::with_ports(fuota_engine::device::Ports {
-                multicast: scenario.config.fucport,
-                fragmentation: scenario.config.fmcport,
-            }),
-            board: Board::new(mc_ke_key, seed, device, region, keeps),
+            settings,
+            session: DeviceSession::with_settings(settings),
+            board: Board::new(fleet.own_root_key(device), seed, device, region, keeps, version),
+            takes_firmware,
+            clock: 0,
             groups: Vec::new(),
             window: None,
             air: Air::new(scenario, device),
@@ -117,8 +131,14 @@ impl Node {
         self.fragments
     }
 
+    /// Version of the firmware that it runs.
+    pub(crate) const fn firmware(&self) -> Version {
+        self.board.firmware()
+    }
+
     /// Takes a unicast downlink.
     pub(crate) fn receive(&mut self, now: GpsInstant, port: u8, payload: &[u8]) {
+        let now = now.shifted(self.clock);
         self.session.handle(now, Source::Unicast, port, payload, &mut self.board);
     }
 
@@ -130,16 +150,19 @@ impl Node {
         started: GpsInstant,
         frame: &mut Reception<'_>,
     ) -> bool {
-        let listened = |window: &Window| frame.is_at(&window.place) && window.since <= started;
-        if !self.window.as_ref().is_some_and(listened) {
+        let Some(window) = self.window.as_ref().filter(|window| window.since <= started) else {
             return false;
-        }
+        };
         for group in &mut self.groups {
+            if !frame.is_heard(&window.place, group.keys.mc_addr, started) {
+                continue;
+            }
             let fcnt = full_fcnt(group.next_fcnt, frame.fcnt_low());
             if let Some(opened) = frame.open(&group.keys, fcnt) {
                 // A counter is good for one frame (LoRaWAN 1.0.3 §4.3.1.5).
                 group.next_fcnt = fcnt.saturating_add(1);
                 let source = Source::Multicast { group: group.mc_group_id, fcnt };
+                let now = now.shifted(self.clock);
                 self.session.handle(now, source, opened.port, &opened.payload, &mut self.board);
                 // Kept here because clean-up may delete the session before anybody asks.
                 self.fragments = self.session.received(FRAG_INDEX).unwrap_or(self.fragments);
@@ -152,26 +175,51 @@ impl Node {
     /// Lets the session catch up with the time and do what it wants. `image` is what the data block should be.
     pub(crate) fn poll(&mut self, now: GpsInstant, image: &[u8]) -> Action {
         self.board.busy = now < self.busy_until;
-        self.session.handle_timeout(now);
         loop {
-            match self.session.poll_output(now, &mut self.board) {
+            let own = now.shifted(self.clock);
+            self.session.handle_timeout(own);
+            match self.session.poll_output(own, &mut self.board) {
                 Output::Uplink { port, payload } => return Action::Send((port, payload)),
                 Output::InstallGroup(context) => self.install(context),
                 Output::RemoveGroup(mc_group_id) => self.forget(mc_group_id),
-                Output::OpenClassC(place) => self.window = Some(Window { place, since: now }),
-                Output::CloseClassC => self.window = None,
-                Output::Complete { frag_index, .. } => {
+                Output::OpenWindow(place) => self.window = Some(Window { place, since: now }),
+                Output::CloseWindow => self.window = None,
+                Output::Complete { frag_index, descriptor } => {
                     self.block = match self.session.store(frag_index).and_then(|store| store.image()) {
                         None => Block::ByRank,
                         Some(held) if held == image => Block::Same,
                         Some(_) => Block::Different,
                     };
+                    self.stage(descriptor);
                 }
+                // Whatever was sent to it, it put together something else: the world says so.
+                Output::Corrupt { .. } => self.block = Block::Different,
+                Output::AdjustClock { seconds } => self.clock = self.clock.saturating_add(seconds),
+                Output::Reboot => self.reboot(own),
                 Output::Wait(until) => {
                     let free = self.board.busy.then_some(self.busy_until);
+                    let until = until.map(|until| until.shifted(self.clock.saturating_neg()));
                     return Action::Sleep(until.into_iter().chain(free).min());
                 }
             }
+        }
+    }
+
+    /// A block that is firmware waits for a reboot; its description is its version.
+    fn stage(&mut self, descriptor: Descriptor) {
+        if self.takes_firmware && self.block != Block::Different {
+            self.board.stage(Version(u32::from_le_bytes(descriptor.0)));
+        }
+    }
+
+    /// Starts anew: what is in RAM is lost, groups and sessions included.
+    fn reboot(&mut self, own: GpsInstant) {
+        let is_new = self.board.install();
+        self.session = DeviceSession::with_settings(self.settings);
+        self.groups.clear();
+        self.window = None;
+        if is_new {
+            self.session.report_upgrade(own, &mut self.board);
         }
     }
 

@@ -2,12 +2,12 @@
 
 use std::convert::Infallible;
 
-use fuota_engine::device::{MAX_UPLINK, Memory, Platform, Refusal};
+use fuota_engine::device::{BlockIntegrity, MAX_UPLINK, Memory, Platform, Refusal};
 use fuota_engine::region::Region;
 use fuota_fec::{Entry, FragmentStore, Geometry, MemoryStore, Mode, RankOnly, Slot, words};
-use fuota_proto::keys::{McKeKey, McKey};
-use fuota_proto::{DataRate, Frequency};
-use fuota_proto::{Descriptor, EncryptedMcKey, FragIndex};
+use fuota_proto::firmware::v1::{DevUpgradeImageAns, DevVersionAns};
+use fuota_proto::keys::{McKey, RootKey};
+use fuota_proto::{DataRate, Descriptor, EncryptedMcKey, FragIndex, Frequency, Version};
 
 use crate::rng::{Draws, Stream};
 
@@ -46,10 +46,15 @@ impl Keeps {
 /// A device's keys, dice, radio and memory.
 #[derive(Debug)]
 pub(crate) struct Board {
-    mc_ke_key: McKeKey,
+    root_key: RootKey,
     dice: Dice,
     region: Region,
     keeps: Keeps,
+    /// What survives a reset: SessionCntPrev of the only index.
+    session_cnt_prev: Option<u16>,
+    version: DevVersionAns,
+    /// The image that the next reboot installs.
+    image: DevUpgradeImageAns,
     /// Whether a class A exchange has the radio.
     pub(super) busy: bool,
 }
@@ -65,13 +70,43 @@ struct Dice {
 
 impl Board {
     pub(crate) const fn new(
-        mc_ke_key: McKeKey,
+        root_key: RootKey,
         seed: u64,
         device: u32,
         region: Region,
         keeps: Keeps,
+        version: DevVersionAns,
     ) -> Self {
-        Self { mc_ke_key, dice: Dice { seed, device, drawn: 0 }, region, keeps, busy: false }
+        Self {
+            root_key,
+            dice: Dice { seed, device, drawn: 0 },
+            region,
+            keeps,
+            session_cnt_prev: None,
+            version,
+            image: DevUpgradeImageAns::NoImage,
+            busy: false,
+        }
+    }
+
+    /// Keeps a data block as the image that the next reboot installs.
+    pub(super) const fn stage(&mut self, next_firmware_version: Version) {
+        self.image = DevUpgradeImageAns::Valid { next_firmware_version };
+    }
+
+    /// Installs the image that waits for a reboot. Whether there was one.
+    pub(super) fn install(&mut self) -> bool {
+        let next = self.image.next_firmware_version();
+        self.image = DevUpgradeImageAns::NoImage;
+        if let Some(next) = next {
+            self.version.fw_version = next;
+        }
+        next.is_some()
+    }
+
+    /// Version of the firmware that runs.
+    pub(super) const fn firmware(&self) -> Version {
+        self.version.fw_version
     }
 }
 
@@ -80,7 +115,7 @@ impl Platform for Board {
     type Store = BlockStore;
 
     fn unwrap_mc_key(&mut self, encrypted: &EncryptedMcKey) -> McKey {
-        self.mc_ke_key.unwrap(encrypted)
+        self.root_key.mc_root_key().mc_ke_key().unwrap(encrypted)
     }
 
     fn random(&mut self) -> u32 {
@@ -105,6 +140,37 @@ impl Platform for Board {
                 Keeps::Rank => BlockStore::Rank(RankOnly),
             },
         })
+    }
+
+    fn session_cnt_prev(&self, _frag_index: FragIndex) -> Option<u16> {
+        self.session_cnt_prev
+    }
+
+    fn set_session_cnt_prev(&mut self, _frag_index: FragIndex, session_cnt: u16) {
+        self.session_cnt_prev = Some(session_cnt);
+    }
+
+    fn verify(&mut self, integrity: &BlockIntegrity, store: &mut BlockStore) -> bool {
+        match store {
+            // Whoever keeps no octets has none to verify.
+            BlockStore::Rank(_) => true,
+            BlockStore::Bytes(store) => {
+                let verified = integrity.verify(self.root_key.data_block_int_key().aes(), store);
+                verified.unwrap_or(false)
+            }
+        }
+    }
+
+    fn version(&self) -> DevVersionAns {
+        self.version
+    }
+
+    fn upgrade_image(&mut self) -> DevUpgradeImageAns {
+        self.image
+    }
+
+    fn delete_image(&mut self) {
+        self.image = DevUpgradeImageAns::NoImage;
     }
 
     fn frequency_usable(&self, frequency: Frequency) -> bool {

@@ -15,17 +15,18 @@ pub(crate) use account::Account;
 use std::time::Duration;
 
 use fuota_engine::airtime::Modulation;
-use fuota_engine::campaign::io::{Dest, GroupParameters, Refusal, Transmit};
+use fuota_engine::campaign::io::{Dest, GroupParameters, Refusal, SessionClass, Transmit};
 use fuota_engine::ids::{GroupId, TxId};
 use fuota_engine::region::Region;
 use fuota_engine::time::GpsInstant;
-use fuota_proto::DataRate;
 use fuota_proto::keys::McKey;
+use fuota_proto::{DataRate, Descriptor, EncryptedMcKey, FragIndex, Mic};
 
 use self::gateway::{Band, Gateway};
 use self::queue::Queues;
 use crate::fleet::Fleet;
 use crate::frame::{FrameError, FrameKeys};
+use crate::ping::next_slot;
 
 /// From the end of an uplink to its first receive window.
 pub(crate) const RX1_DELAY: Duration = Duration::from_secs(1);
@@ -135,8 +136,20 @@ impl Server {
     }
 
     /// The group's key as `device` can unwrap it (TS005-1.0.0 §4).
-    pub(crate) fn wrap(&self, device: u32) -> fuota_proto::EncryptedMcKey {
+    pub(crate) fn wrap(&self, device: u32) -> EncryptedMcKey {
         self.fleet.root_key(device).mc_root_key().mc_ke_key().wrap(&self.mc_key)
+    }
+
+    /// The integrity code of a data block under the key of `device` (TS004-2.0.0 §5).
+    pub(crate) fn block_mic(
+        &self,
+        device: u32,
+        session_cnt: u16,
+        frag_index: FragIndex,
+        descriptor: Descriptor,
+        block: &[u8],
+    ) -> Mic {
+        self.fleet.root_key(device).data_block_int_key().mic(session_cnt, frag_index, descriptor, block)
     }
 
     /// Queues a downlink.
@@ -203,6 +216,11 @@ impl Server {
             return Ok(Multicast::Idle);
         };
         let start = self.gateway.earliest(Band::Rx2, waiting.not_before.max(now));
+        let GroupParameters { mc_addr, class, .. } = group.parameters;
+        let start = match class {
+            SessionClass::C => start,
+            SessionClass::B { periodicity } => next_slot(mc_addr, periodicity, start),
+        };
         if start > now {
             return Ok(Multicast::Later(start));
         }

@@ -2,8 +2,6 @@
 
 use fuota_proto::{Frequency, McAddr, McGroupId};
 
-use fuota_engine::campaign::io::SessionClass;
-
 use super::*;
 use crate::scenario::Faults;
 

@@ -25,7 +25,6 @@ use fuota_engine::campaign::Campaign;
 use fuota_engine::campaign::event::{Event, Outcome};
 use fuota_engine::campaign::io::{
     DeriveOrder, Derived, GroupOrder, GroupParameters, GroupReport, Input, Order, Output, Report,
-    SessionClass,
 };
 use fuota_engine::campaign::plan::{GroupPlan, Plan, PlanError};
 use fuota_engine::campaign::spec::{CampaignSpec, DeviceSpec, GroupSpec, Kind};
@@ -37,7 +36,7 @@ use self::agenda::{Agenda, Happening};
 use self::observe::Journal;
 use crate::fleet::{Fate, Fleet};
 use crate::frame::FrameError;
-use crate::node::{Block, Keeps, Node};
+use crate::node::{Block, FACTORY_FIRMWARE, Keeps, Node};
 use crate::record::{DeviceRecord, RunRecord};
 use crate::scenario::Scenario;
 use crate::server::{OnAir, Server};
@@ -68,7 +67,7 @@ pub enum SimError {
         device: DevEui,
     },
     /// A device counts as complete and is not: a fault of this program.
-    #[error("internal error: device {device} counts as complete but lacks fragments")]
+    #[error("internal error: device {device} counts as complete and is not")]
     NotComplete {
         /// Which device.
         device: DevEui,
@@ -255,8 +254,14 @@ impl World {
                     let key = self.fleet.find(device).map(|index| Derived::McKey(self.server.wrap(index)));
                     self.derived(device, key);
                 }
-                // Devices here speak version 1, which has no integrity code.
-                Output::Derive(DeriveOrder::BlockMic { device, .. }) => self.derived(device, None),
+                Output::Derive(DeriveOrder::BlockMic { device, session_cnt, frag_index, descriptor }) => {
+                    let mic = self.fleet.find(device).map(|index| {
+                        let block = &self.scenario.image;
+                        let mic = self.server.block_mic(index, session_cnt, frag_index, descriptor, block);
+                        Derived::BlockMic(mic)
+                    });
+                    self.derived(device, mic);
+                }
                 // This world does not crash, so it keeps no records.
                 Output::Derive(_) | Output::Persist(_) => {}
                 Output::Event(event) => {
@@ -305,8 +310,13 @@ impl World {
             let node = self.fleet.find(device).and_then(|index| self.nodes.get(index as usize));
             let (block, fragments_received) =
                 node.map_or((Block::Partial, 0), |node| (node.block, node.fragments_received()));
+            let has_what_it_is_for = match self.scenario.kind {
+                Kind::Firmware(firmware) => node.is_some_and(|node| node.firmware() == firmware.target),
+                Kind::MulticastSetup => true,
+                _ => block != Block::Partial,
+            };
             let complete = report.status == fuota_engine::campaign::event::DeviceStatus::Complete;
-            if complete && block == Block::Partial {
+            if complete && !has_what_it_is_for {
                 return Err(SimError::NotComplete { device });
             }
             Ok(DeviceRecord {
@@ -359,13 +369,21 @@ fn spec(scenario: &Scenario) -> CampaignSpec {
         mc_group_id: McGroupId::MIN,
         mc_addr: MC_ADDR,
         key_id: 0,
-        class: SessionClass::C,
+        class: scenario.class,
         frequency: scenario.region.rx2_frequency(),
         data_rate: scenario.data_rate,
     };
-    let mut spec = CampaignSpec::new(Kind::Binary, scenario.region, scenario.image.clone());
-    let device = |device| DeviceSpec::new(Fleet::dev_eui(device), scenario.uplink_period);
+    let mut spec = CampaignSpec::new(scenario.kind, scenario.region, scenario.image.clone());
+    let device = |device| {
+        let mut spec = DeviceSpec::new(Fleet::dev_eui(device), scenario.uplink_period);
+        spec.multicast = Some(scenario.package_version);
+        spec.fragmentation = Some(scenario.package_version);
+        spec.clock_sync = true;
+        spec.firmware = Some(FACTORY_FIRMWARE);
+        spec
+    };
     spec.devices = (0..scenario.devices).map(device).collect();
+    spec.session_start = scenario.session_start;
     spec.groups = vec![GroupSpec { parameters, redundancy: scenario.redundancy }];
     spec.uplink_data_rate = scenario.uplink_data_rate;
     spec.max_duration = scenario.max_duration;

@@ -3,7 +3,8 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use fuota_engine::campaign::spec::Redundancy;
+use fuota_engine::campaign::io::SessionClass;
+use fuota_engine::campaign::spec::{Kind, PackageVersion, Redundancy};
 use fuota_engine::config::Config;
 use fuota_engine::percent::Percent;
 use fuota_engine::region::Region;
@@ -17,6 +18,10 @@ fn scenario() -> Scenario {
     let mut config = Config::default();
     config.fsize = Some(40);
     Scenario {
+        kind: Kind::Binary,
+        class: SessionClass::C,
+        package_version: PackageVersion::V1,
+        session_start: None,
         image: (0..=u8::MAX).cycle().take(1_000).collect(),
         devices: 30,
         loss: 0.1,

@@ -4,7 +4,8 @@ use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
 use fuota_engine::campaign::event::{Event, StageKind};
-use fuota_engine::campaign::spec::Redundancy;
+use fuota_engine::campaign::io::SessionClass;
+use fuota_engine::campaign::spec::{Kind, PackageVersion, Redundancy};
 use fuota_engine::config::Config;
 use fuota_engine::percent::Percent;
 use fuota_engine::region::Region;
@@ -22,6 +23,10 @@ pub(crate) fn image(len: usize) -> Vec<u8> {
 /// Twenty devices, 2,000 octets, no loss, no parity.
 pub(crate) fn quiet() -> Scenario {
     Scenario {
+        kind: Kind::Binary,
+        class: SessionClass::C,
+        package_version: PackageVersion::V1,
+        session_start: None,
         image: image(2_000),
         devices: 20,
         loss: 0.0,

@@ -42,6 +42,10 @@ pub(super) fn scenario(args: &RunArgs) -> Result<(Scenario, Vec<IgnoredKey>), Ru
         return Err(RunError::Faults { faulty, devices: args.devices });
     }
     let scenario = Scenario {
+        kind: fuota_engine::campaign::spec::Kind::Binary,
+        class: fuota_engine::campaign::io::SessionClass::C,
+        package_version: fuota_engine::campaign::spec::PackageVersion::V1,
+        session_start: None,
         image: args.image.as_deref().map_or_else(|| Ok(builtin::image()), read)?,
         devices: args.devices,
         loss: args.loss,
