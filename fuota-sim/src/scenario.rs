@@ -8,6 +8,7 @@ use fuota_engine::config::Config;
 use fuota_engine::device::{Ports, Settings};
 use fuota_engine::region::Region;
 use fuota_engine::time::GpsInstant;
+use fuota_fec::ParityRule;
 use fuota_proto::DataRate;
 
 /// One simulated campaign: what for, the image, the fleet, the radio, the rules, the seed.
@@ -50,6 +51,15 @@ pub struct Scenario {
 }
 
 impl Scenario {
+    /// The rule that its parity fragments follow: each version of the package has its own.
+    #[must_use]
+    pub const fn parity_rule(&self) -> ParityRule {
+        match self.package_version {
+            PackageVersion::V1 => ParityRule::V1,
+            PackageVersion::V2 => ParityRule::V2,
+        }
+    }
+
     /// How the fleet's devices are made.
     #[must_use]
     pub fn device_settings(&self) -> Settings {

@@ -213,10 +213,45 @@ fn every_mistake_gets_one_clear_line_and_exit_code_1() {
         (&["--silent-devices", "7", "--devices", "5"], "the fleet has only 5"),
         (&["--out", &empty], "cannot write"),
         (&["--sead", "3"], "--seed"),
+        (&["--type", "hardware"], "multicast-setup"),
+        (&["--class", "A"], "--class"),
+        (&["--package-version", "3"], "1..=2"),
+        (&["--session-start", "soon"], "+6h"),
+        (&["--reboot-time", "1999-01-01T00:00:00Z"], "after the start"),
+        (&["--firmware-version", "1.2"], "four numbers"),
+        (&["--periodicity", "8"], "0 to 7"),
         (&["stray"], "stray"),
     ] {
         let line = refused(arguments);
         assert!(line.contains(part), "{arguments:?}: {line}");
+    }
+}
+
+#[test]
+fn every_type_shows_its_stages_and_takes_flags_that_it_does_not_use() {
+    let all = ["--periodicity", "2", "--session-start", "+12h", "--reboot-time", "2024-05-18T12:53:02Z"];
+    let (setup, session, end) = (["McGroupSetup"], ["McClassSession"], ["DataFragment"]);
+    let binary = [&setup[..], &["FragSessionSetup"], &session, &end, &["FragSessionStatus"]].concat();
+    let firmware =
+        [&setup[..], &["DevRebootTime", "FragSessionSetup"], &session, &end, &["DevVersion"]].concat();
+    let multicast = [setup, session].concat();
+    for (kind, stages) in [("multicast-setup", multicast), ("binary", binary), ("firmware", firmware)] {
+        for (class, version) in [("B", "1"), ("C", "2")] {
+            let fleet = ["--devices", "20", "--loss", "0", "--uplink-loss", "0", "--json"];
+            let which = ["--type", kind, "--class", class, "--package-version", version];
+            let output = run(&[&fleet[..], &which, &all].concat());
+            assert_eq!(output.status.code(), Some(0), "{kind} {class} {version}");
+            let report = report(&output);
+            let names =
+                report["stages"].as_array().unwrap().iter().map(|stage| stage["stage"].as_str().unwrap());
+            assert_eq!(names.collect::<Vec<_>>(), stages);
+            assert_eq!(report["complete"], 20);
+            assert_eq!(
+                (&report["parameters"]["type"], &report["parameters"]["class"]),
+                (&kind.into(), &class.into())
+            );
+            assert_eq!(report["parameters"]["session_start_s"], 43_200.0);
+        }
     }
 }
 

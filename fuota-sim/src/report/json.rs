@@ -6,15 +6,20 @@
 use std::collections::BTreeMap;
 
 use fuota_engine::campaign::event::{Cause, StageReport};
-use fuota_engine::campaign::spec::Redundancy;
+use fuota_engine::campaign::io::SessionClass;
+use fuota_engine::campaign::spec::{Kind, Redundancy};
 use fuota_engine::config::PARAMETERS;
+use fuota_engine::time::GpsInstant;
 use serde::Serialize;
 use serde_json::Value;
 use sha2::{Digest, Sha256};
 
-use super::{failed, failures, seconds, warning_name, warning_text, weaknesses};
+use super::{
+    class_name, failed, failures, kind_name, seconds, version_number, warning_name, warning_text, weaknesses,
+};
 use crate::record::{RoundRecord, RunRecord};
 use crate::scenario::Scenario;
+use crate::world::START;
 
 /// Version of the report's shape: goes up when a field changes its meaning or disappears.
 pub const SCHEMA_VERSION: u32 = 1;
@@ -108,6 +113,18 @@ struct WarningReport {
 /// What the run was asked for, so that a report can be repeated.
 #[derive(Clone, Debug, Serialize)]
 struct Parameters {
+    #[serde(rename = "type")]
+    kind: &'static str,
+    class: &'static str,
+    /// Exponent of the ping slot period; `null` in class C.
+    periodicity: Option<u8>,
+    package_version: u8,
+    /// Seconds from the start; `null`: computed.
+    session_start_s: Option<f64>,
+    /// `null` but for firmware updates.
+    firmware_version: Option<String>,
+    /// Seconds from the start; `null`: by themselves.
+    reboot_time_s: Option<f64>,
     image_octets: usize,
     image_sha256: String,
     loss: f64,
@@ -151,7 +168,7 @@ impl Report {
             frag_size: record.frag_size,
             padding: record.padding,
             parity: record.parity,
-            weaknesses: weaknesses(record.nb_frag, record.parity)
+            weaknesses: weaknesses(scenario.parity_rule(), record.nb_frag, record.parity)
                 .map(|weakness| weakness.to_string())
                 .collect(),
             frames: record.frames,
@@ -232,7 +249,22 @@ impl Parameters {
         // same.
         let value = |shown: String| serde_json::from_str(&shown).unwrap_or(Value::String(shown));
         let heeded = PARAMETERS.iter().filter(|parameter| parameter.is_heeded());
+        let from_start = |moment: GpsInstant| seconds(moment.since(START));
+        let firmware = match scenario.kind {
+            Kind::Firmware(firmware) => Some(firmware),
+            _ => None,
+        };
         Self {
+            kind: kind_name(scenario.kind),
+            class: class_name(scenario.class),
+            periodicity: match scenario.class {
+                SessionClass::B { periodicity } => Some(periodicity.get()),
+                SessionClass::C => None,
+            },
+            package_version: version_number(scenario.package_version),
+            session_start_s: scenario.session_start.map(from_start),
+            firmware_version: firmware.map(|firmware| firmware.target.to_string()),
+            reboot_time_s: firmware.and_then(|firmware| firmware.reboot).map(from_start),
             image_octets: scenario.image.len(),
             image_sha256: hex::encode(Sha256::digest(&scenario.image)),
             loss: scenario.loss,

@@ -10,6 +10,8 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use fuota_engine::campaign::event::{DeviceStatus, FailureReason, StageKind};
+use fuota_engine::campaign::io::SessionClass;
+use fuota_engine::campaign::spec::{Kind, PackageVersion};
 use fuota_fec::ParityRule;
 use fuota_fec::structure::{self, Weakness};
 
@@ -41,8 +43,34 @@ pub fn humanise(time: Duration) -> String {
 }
 
 /// What is bad about this number of fragments, for the parity that was asked for.
-pub fn weaknesses(nb_frag: u16, parity: u16) -> impl Iterator<Item = Weakness> {
-    structure::weaknesses(ParityRule::V1, nb_frag).filter(move |_| parity > 0)
+pub fn weaknesses(rule: ParityRule, nb_frag: u16, parity: u16) -> impl Iterator<Item = Weakness> {
+    structure::weaknesses(rule, nb_frag).filter(move |_| parity > 0)
+}
+
+/// The campaign's type as the command line calls it.
+const fn kind_name(kind: Kind) -> &'static str {
+    match kind {
+        Kind::MulticastSetup => "multicast-setup",
+        Kind::Firmware(_) => "firmware",
+        // The only other type there is.
+        _ => "binary",
+    }
+}
+
+/// The class in which devices listen to the group.
+const fn class_name(class: SessionClass) -> &'static str {
+    match class {
+        SessionClass::B { .. } => "B",
+        SessionClass::C => "C",
+    }
+}
+
+/// The packages' version as PackageVersionAns has it.
+const fn version_number(version: PackageVersion) -> u8 {
+    match version {
+        PackageVersion::V1 => 1,
+        PackageVersion::V2 => 2,
+    }
 }
 
 /// The devices that failed, in the plan's order, with the stage and the reason.

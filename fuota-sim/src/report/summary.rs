@@ -4,9 +4,9 @@ use std::fmt::Write;
 use std::time::Duration;
 
 use comfy_table::{CellAlignment, LineStyle, Table, TableStyle};
-use fuota_engine::campaign::spec::Redundancy;
+use fuota_engine::campaign::spec::{Kind, Redundancy};
 
-use super::{failed, failures, humanise, seconds};
+use super::{class_name, failed, failures, humanise, kind_name, seconds, version_number};
 use crate::record::RunRecord;
 use crate::scenario::Scenario;
 
@@ -26,17 +26,11 @@ pub fn summary(scenario: &Scenario, record: &RunRecord) -> String {
 }
 
 fn write_summary(out: &mut String, scenario: &Scenario, record: &RunRecord) -> std::fmt::Result {
-    let RunRecord { outcome, nb_frag, frag_size, padding, parity, .. } = record;
-    let devices = record.devices.len();
-    let redundancy = match scenario.redundancy {
-        Redundancy::Fec(percent) => format!("+ {parity} parity ({percent} %)"),
-        Redundancy::Rounds => format!("in up to {} rounds", scenario.config.datafrag_loops_max),
-    };
-    writeln!(
-        out,
-        "Image     {} octets = {nb_frag} fragments of {frag_size} octets (padding {padding}) {redundancy}",
-        scenario.image.len()
-    )?;
+    let (outcome, devices) = (record.outcome, record.devices.len());
+    writeln!(out, "Campaign  {}", campaign(scenario))?;
+    if scenario.kind != Kind::MulticastSetup {
+        writeln!(out, "Image     {}", image(scenario, record))?;
+    }
     writeln!(
         out,
         "Fleet     {devices} devices, {} DR{}, loss {}, uplink loss {}, seed {}",
@@ -50,7 +44,9 @@ fn write_summary(out: &mut String, scenario: &Scenario, record: &RunRecord) -> s
     if record.rounds.len() > 1 {
         writeln!(out, "{}", rounds(record).trim_fmt())?;
     }
-    writeln!(out, "Fragments {} sent", record.frames)?;
+    if scenario.kind != Kind::MulticastSetup {
+        writeln!(out, "Fragments {} sent", record.frames)?;
+    }
     writeln!(
         out,
         "Airtime   {} of set-up, {} of fragments and polls",
@@ -58,7 +54,7 @@ fn write_summary(out: &mut String, scenario: &Scenario, record: &RunRecord) -> s
         airtime(record.airtime)
     )?;
     writeln!(out, "Duration  {} (virtual time)", humanise(record.duration))?;
-    writeln!(out, "Devices   {} of {devices} complete{}", outcome.complete, compared(record))?;
+    writeln!(out, "Devices   {} of {devices} complete{}", outcome.complete, compared(scenario, record))?;
     if outcome.failed > 0 {
         write_failures(out, record)?;
     }
@@ -68,11 +64,33 @@ fn write_summary(out: &mut String, scenario: &Scenario, record: &RunRecord) -> s
     }
 }
 
+/// The campaign's type, and how devices take part.
+fn campaign(scenario: &Scenario) -> String {
+    let what = match scenario.kind {
+        Kind::Firmware(firmware) => format!("firmware {}", firmware.target),
+        kind => kind_name(kind).to_owned(),
+    };
+    let version = version_number(scenario.package_version);
+    format!("{what}, class {}, packages of version {version}", class_name(scenario.class))
+}
+
+fn image(scenario: &Scenario, record: &RunRecord) -> String {
+    let RunRecord { nb_frag, frag_size, padding, parity, .. } = record;
+    let redundancy = match scenario.redundancy {
+        Redundancy::Fec(percent) => format!("+ {parity} parity ({percent} %)"),
+        Redundancy::Rounds => format!("in up to {} rounds", scenario.config.datafrag_loops_max),
+    };
+    format!(
+        "{} octets = {nb_frag} fragments of {frag_size} octets (padding {padding}) {redundancy}",
+        scenario.image.len()
+    )
+}
+
 /// What proves that the complete devices are: their octets or, in large fleets for most, their decoder's rank.
-fn compared(record: &RunRecord) -> String {
+fn compared(scenario: &Scenario, record: &RunRecord) -> String {
     const COMPARED: &str = "compared with the file octet for octet";
     match record.outcome.complete.saturating_sub(record.bytes_checked) {
-        0 if record.outcome.complete == 0 => String::new(),
+        _ if record.outcome.complete == 0 || scenario.kind == Kind::MulticastSetup => String::new(),
         0 => format!(", all {COMPARED}"),
         by_rank => format!(", {} {COMPARED}, {by_rank} by the rank of their decoder", record.bytes_checked),
     }

@@ -5,5 +5,6 @@
 mod faults;
 mod golden;
 mod harness;
+mod kinds;
 mod repeatable;
 mod transfer;

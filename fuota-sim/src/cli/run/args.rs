@@ -3,11 +3,14 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use clap::Args;
 use clap::builder::RangedU64ValueParser;
+use clap::{Args, ValueEnum};
 use fuota_engine::percent::Percent;
 use fuota_engine::region::Region;
-use fuota_proto::DataRate;
+use fuota_engine::time::GpsInstant;
+use fuota_proto::{DataRate, PingSlotPeriodicity, Version};
+
+use super::moment::moment;
 
 /// Most devices in one fleet.
 pub(crate) const DEVICES_MAX: u32 = 1_000_000;
@@ -16,12 +19,41 @@ const REDUNDANCY_MAX: u32 = 1_000;
 /// Longest duration that a flag accepts.
 const DURATION_MAX: Duration = Duration::from_secs(10 * 365 * 86_400);
 
-/// Runs one campaign in virtual time: every device of a simulated fleet receives the image over a lossy radio.
+/// Runs one campaign in virtual time: every device of a simulated fleet gets its group, the image or new firmware
+/// over a lossy radio.
 ///
 /// Exit code: 0 the campaign SUCCEEDED, 2 it FAILED, 3 it was STOPPED (Ctrl-C), 1 anything else.
 #[derive(Args, Clone, Debug)]
 #[command(allow_negative_numbers = true)]
 pub(crate) struct RunArgs {
+    /// What the campaign is for
+    #[arg(long = "type", value_name = "TYPE", value_enum, default_value = "binary")]
+    pub(crate) kind: KindArg,
+
+    /// How devices listen to the group: in ping slots (B) or without pause (C)
+    #[arg(long, value_enum, ignore_case = true, default_value = "C")]
+    pub(crate) class: ClassArg,
+
+    /// Ping slots every 0.96 × 2^N seconds; class B only
+    #[arg(long, value_name = "N", default_value = "0", value_parser = periodicity)]
+    pub(crate) periodicity: PingSlotPeriodicity,
+
+    /// Version of the packages that have two
+    #[arg(long, value_name = "N", value_parser = RangedU64ValueParser::<u8>::new().range(1..=2), default_value_t = 1)]
+    pub(crate) package_version: u8,
+
+    /// When the multicast session starts: RFC 3339, GPS seconds or an offset such as +6h [default: computed]
+    #[arg(long, value_name = "TIME", value_parser = moment)]
+    pub(crate) session_start: Option<GpsInstant>,
+
+    /// When devices reboot into new firmware, as above [default: once they have it]; firmware only
+    #[arg(long, value_name = "TIME", value_parser = moment)]
+    pub(crate) reboot_time: Option<GpsInstant>,
+
+    /// Version of the image as X.Y.Z.P; the fleet begins with 1.0.0.0; firmware only
+    #[arg(long, value_name = "VERSION", default_value = "2.0.0.0", value_parser = version)]
+    pub(crate) firmware_version: Version,
+
     /// File to distribute [default: a built-in image of 50 KiB]
     #[arg(long, value_name = "FILE")]
     pub(crate) image: Option<PathBuf>,
@@ -113,6 +145,39 @@ pub(crate) struct RunArgs {
     /// Print the report as JSON and nothing else on stdout
     #[arg(long)]
     pub(crate) json: bool,
+}
+
+/// What a campaign is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum KindArg {
+    /// Groups and a session on every device, for the application to use
+    MulticastSetup,
+    /// A file on every device
+    Binary,
+    /// A firmware image on every device, installed and verified
+    Firmware,
+}
+
+/// How devices listen to the group.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum ClassArg {
+    /// In ping slots
+    #[value(name = "B")]
+    B,
+    /// Without pause
+    #[value(name = "C")]
+    C,
+}
+
+fn periodicity(text: &str) -> Result<PingSlotPeriodicity, &'static str> {
+    let periodicity = text.parse().ok().and_then(|exponent| PingSlotPeriodicity::new(exponent).ok());
+    periodicity.ok_or("a number from 0 to 7 is expected")
+}
+
+fn version(text: &str) -> Result<Version, &'static str> {
+    let parts: Result<Vec<u8>, _> = text.split('.').map(str::parse).collect();
+    let parts = parts.ok().and_then(|parts| <[u8; 4]>::try_from(parts).ok());
+    parts.map(Version::from_parts).ok_or("four numbers from 0 to 255 with points between them are expected")
 }
 
 fn probability(text: &str) -> Result<f64, &'static str> {

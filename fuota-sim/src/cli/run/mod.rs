@@ -3,6 +3,7 @@
 mod args;
 mod builtin;
 mod error;
+mod moment;
 mod output;
 mod progress;
 mod scenario;
@@ -69,14 +70,14 @@ pub(super) fn run(args: &RunArgs) -> Outcome {
 /// Some numbers of fragments make poor parity; says so, and which fragment size would not.
 fn warn_of_weak_parity(scenario: &Scenario, plan: &Plan) {
     let Some(block) = plan.groups().first().and_then(GroupPlan::block) else { return };
-    let nb_frag = block.geometry.nb_frag();
+    let (rule, nb_frag) = (scenario.parity_rule(), block.geometry.nb_frag());
     let better = scenario.region.data_rate(scenario.data_rate).and_then(|carries| {
         let longest = carries.max_payload.saturating_sub(DATA_FRAGMENT_OVERHEAD);
         pick_frag_size(scenario.image.len(), longest, scenario.loss).ok()
     });
-    let better = better.filter(|better| weaknesses(better.nb_frag(), 1).next().is_none());
+    let better = better.filter(|better| weaknesses(rule, better.nb_frag(), 1).next().is_none());
     let remedy = better.map_or_else(String::new, |it| format!("; --frag-size {} avoids it", it.frag_size()));
-    for weakness in weaknesses(nb_frag, block.parity) {
+    for weakness in weaknesses(rule, nb_frag, block.parity) {
         console::warn(&format!("{nb_frag} fragments: {weakness}{remedy}"));
     }
 }

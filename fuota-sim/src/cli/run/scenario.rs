@@ -3,12 +3,14 @@
 use std::fs;
 use std::path::Path;
 
-use fuota_engine::campaign::spec::Redundancy;
+use fuota_engine::campaign::io::SessionClass;
+use fuota_engine::campaign::spec::{FirmwareSpec, Kind, PackageVersion, Redundancy};
 use fuota_engine::config::{Config, IgnoredKey};
 
-use super::args::RunArgs;
+use super::args::{ClassArg, KindArg, RunArgs};
 use super::builtin;
 use super::error::RunError;
+use crate::node::HARDWARE;
 use crate::scenario::{Faults, Scenario};
 
 /// Reads the files that the flags name and puts everything together, flags over file over defaults.
@@ -42,10 +44,13 @@ pub(super) fn scenario(args: &RunArgs) -> Result<(Scenario, Vec<IgnoredKey>), Ru
         return Err(RunError::Faults { faulty, devices: args.devices });
     }
     let scenario = Scenario {
-        kind: fuota_engine::campaign::spec::Kind::Binary,
-        class: fuota_engine::campaign::io::SessionClass::C,
-        package_version: fuota_engine::campaign::spec::PackageVersion::V1,
-        session_start: None,
+        kind: kind(args),
+        class: match args.class {
+            ClassArg::B => SessionClass::B { periodicity: args.periodicity },
+            ClassArg::C => SessionClass::C,
+        },
+        package_version: if args.package_version == 1 { PackageVersion::V1 } else { PackageVersion::V2 },
+        session_start: args.session_start,
         image: args.image.as_deref().map_or_else(|| Ok(builtin::image()), read)?,
         devices: args.devices,
         loss: args.loss,
@@ -61,6 +66,18 @@ pub(super) fn scenario(args: &RunArgs) -> Result<(Scenario, Vec<IgnoredKey>), Ru
         seed: args.seed,
     };
     Ok((scenario, ignored))
+}
+
+fn kind(args: &RunArgs) -> Kind {
+    match args.kind {
+        KindArg::MulticastSetup => Kind::MulticastSetup,
+        KindArg::Binary => Kind::Binary,
+        KindArg::Firmware => Kind::Firmware(FirmwareSpec {
+            target: args.firmware_version,
+            hardware: Some(HARDWARE),
+            reboot: args.reboot_time,
+        }),
+    }
 }
 
 fn config_file(path: &Path) -> Result<(Config, Vec<IgnoredKey>), RunError> {
