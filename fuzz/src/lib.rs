@@ -1,6 +1,7 @@
 //! What the codec's fuzz targets share: packages by number, and what must hold.
 
 pub mod campaign;
+pub mod device;
 
 use std::fmt::Debug;
 

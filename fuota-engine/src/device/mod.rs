@@ -159,6 +159,8 @@ impl<P: Platform, const GROUPS: usize, const SESSIONS: usize> DeviceSession<P, G
             self.shift(seconds);
             return Output::AdjustClock { seconds };
         }
+        // The clock may have been set past a session's start or end since the last call.
+        self.handle_timeout(now);
         if let Some(change) = self.multicast.poll_change() {
             return change;
         }

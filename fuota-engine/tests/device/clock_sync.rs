@@ -112,6 +112,16 @@ fn what_counts_from_a_moment_moves_with_the_clock_and_sessions_stay() {
 }
 
 #[test]
+fn a_clock_set_past_a_session_s_start_opens_its_window_at_once() {
+    let mut device = Device::in_group();
+    device.hears_multicast_setup(&[class_c(1000, 12).into()]);
+    device.answers();
+    hears(&mut device, &[correction(2000, 0)]);
+    assert!(matches!(device.does()[..], [Did::AdjustClock(2000), Did::Open(_)]));
+    assert_eq!(device.until, Some(START + secs(1000 + 4096)));
+}
+
+#[test]
 fn the_package_is_deaf_on_multicast() {
     let mut device = Device::in_group();
     device.hears(

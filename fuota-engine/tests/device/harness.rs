@@ -149,6 +149,8 @@ pub(crate) struct Device {
     pub(crate) until: Option<GpsInstant>,
     /// The last context that it gave its LoRaWAN stack.
     pub(crate) context: Option<McContext>,
+    /// Whether data blocks are firmware to it, whose version is their description.
+    pub(crate) takes_firmware: bool,
 }
 
 impl Device {
@@ -168,7 +170,7 @@ impl Device {
             image: DevUpgradeImageAns::NoImage,
         };
         let session = DeviceSession::with_settings(settings);
-        Self { session, board, now: START, until: None, context: None }
+        Self { session, board, now: START, until: None, context: None, takes_firmware: false }
     }
 
     /// A device that has group 0 and has said so.
@@ -217,7 +219,13 @@ impl Device {
                 Output::RemoveGroup(mc_group_id) => Did::Remove(mc_group_id),
                 Output::OpenWindow(window) => Did::Open(window),
                 Output::CloseWindow => Did::Close,
-                Output::Complete { frag_index, descriptor } => Did::Complete(frag_index, descriptor),
+                Output::Complete { frag_index, descriptor } => {
+                    if self.takes_firmware {
+                        let next_firmware_version = Version(u32::from_le_bytes(descriptor.0));
+                        self.board.image = DevUpgradeImageAns::Valid { next_firmware_version };
+                    }
+                    Did::Complete(frag_index, descriptor)
+                }
                 Output::AdjustClock { seconds } => {
                     self.now = self.now.shifted(seconds);
                     Did::AdjustClock(seconds)

@@ -13,5 +13,7 @@ mod fragmentation_v2;
 mod harness;
 mod multicast;
 mod pair;
+mod pair_kinds;
+mod properties;
 mod whole;
 mod window;

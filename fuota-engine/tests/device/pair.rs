@@ -11,47 +11,57 @@ use fuota_engine::campaign::io::{
     SessionClass, Transmit,
 };
 use fuota_engine::campaign::plan::Plan;
-use fuota_engine::campaign::spec::{CampaignSpec, DeviceSpec, GroupSpec, Kind, Redundancy};
-use fuota_engine::device::Source;
+use fuota_engine::campaign::spec::{self, CampaignSpec, DeviceSpec, GroupSpec, Kind, Redundancy};
+use fuota_engine::device::{DeviceSession, Settings, Source};
 use fuota_engine::ids::{DevEui, GroupId};
 use fuota_engine::percent::Percent;
 use fuota_engine::region::Region;
 use fuota_engine::time::GpsInstant;
-use fuota_proto::{DataRate, McGroupId};
+use fuota_proto::firmware::v1::DevUpgradeImageAns;
+use fuota_proto::{DataRate, McGroupId, PackageVersion};
 
 use crate::harness::*;
 
-const PERIOD: Duration = Duration::from_secs(100);
+pub(crate) const PERIOD: Duration = Duration::from_secs(100);
 
 /// A frame that the link may lose.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Frame {
+pub(crate) enum Frame {
     Uplink,
+    /// FragDataBlockReceivedReq, an uplink that nobody asked for.
+    BlockReceived,
     Unicast,
     Multicast,
 }
 
 /// A device at its end of the link.
-struct Peer {
-    device: Device,
+pub(crate) struct Peer {
+    pub(crate) device: Device,
+    settings: Settings,
+    /// How often it has rebooted.
+    pub(crate) reboots: u32,
     /// By how much its clock is late.
-    late: Duration,
-    listening: bool,
+    pub(crate) late: Duration,
+    pub(crate) listening: bool,
     speaks_at: GpsInstant,
     queue: VecDeque<Transmit>,
     /// Frames of each kind so far.
-    frames: [u32; 3],
+    pub(crate) frames: [u32; 4],
 }
 
 impl Peer {
-    fn new(number: u32) -> Self {
+    fn new(number: u32, settings: Settings, takes_firmware: bool) -> Self {
+        let mut device = Device::with_settings(settings);
+        device.takes_firmware = takes_firmware;
         Self {
-            device: Device::new(),
+            device,
+            settings,
+            reboots: 0,
             late: Duration::ZERO,
             listening: false,
             speaks_at: START + Duration::from_secs(u64::from(number) * 7),
             queue: VecDeque::new(),
-            frames: [0; 3],
+            frames: [0; 4],
         }
     }
 
@@ -71,10 +81,28 @@ impl Peer {
                 Did::Uplink(port, payload) => said.push((port, payload)),
                 Did::Open(_) => self.listening = true,
                 Did::Close => self.listening = false,
+                Did::AdjustClock(seconds) => {
+                    let forward = Duration::from_secs(u64::try_from(seconds).expect("only late clocks here"));
+                    self.late = self.late.checked_sub(forward).expect("no later than it was");
+                }
+                Did::Reboot => self.reboot(),
                 _ => {}
             }
         }
         said
+    }
+
+    /// What is in RAM is lost; the firmware that waits, if any, starts and says so.
+    fn reboot(&mut self) {
+        self.reboots += 1;
+        self.listening = false;
+        let board = &mut self.device.board;
+        self.device.session = DeviceSession::with_settings(self.settings);
+        if let Some(next) = board.image.next_firmware_version() {
+            (board.firmware, board.image) = (next, DevUpgradeImageAns::NoImage);
+            self.device.session.report_upgrade(self.device.now, board);
+        }
+        self.device.until = Some(self.device.now);
     }
 
     fn due(&self) -> GpsInstant {
@@ -83,9 +111,9 @@ impl Peer {
 }
 
 /// The link, with whoever is at its ends.
-struct Link {
-    campaign: Campaign,
-    peers: Vec<Peer>,
+pub(crate) struct Link {
+    pub(crate) campaign: Campaign,
+    pub(crate) peers: Vec<Peer>,
     group: VecDeque<Transmit>,
     fcnt: u32,
     now: GpsInstant,
@@ -95,7 +123,7 @@ struct Link {
     loses: fn(usize, Frame, u32) -> bool,
 }
 
-fn spec(devices: u32, parity: u32) -> CampaignSpec {
+pub(crate) fn spec(devices: u32, parity: u32) -> CampaignSpec {
     let parameters = GroupParameters {
         id: GroupId(0),
         mc_group_id: McGroupId::MIN,
@@ -115,14 +143,30 @@ fn spec(devices: u32, parity: u32) -> CampaignSpec {
 }
 
 impl Link {
-    fn new(spec: CampaignSpec, loses: fn(usize, Frame, u32) -> bool) -> Self {
-        let peers = (0..).zip(&spec.devices).map(|(n, _)| Peer::new(n)).collect();
+    pub(crate) fn new(spec: CampaignSpec, loses: fn(usize, Frame, u32) -> bool) -> Self {
+        let takes_firmware = matches!(spec.kind, Kind::Firmware(_));
+        let class_b = matches!(spec.groups[0].parameters.class, SessionClass::B { .. });
+        let peers = (0..).zip(&spec.devices).map(|(n, device)| {
+            let version = |version| match version {
+                Some(spec::PackageVersion::V2) => PackageVersion::V2,
+                _ => PackageVersion::V1,
+            };
+            let settings = Settings {
+                multicast: version(device.multicast),
+                fragmentation: version(device.fragmentation),
+                class_b,
+                installs_at_once: takes_firmware,
+                ..Settings::default()
+            };
+            Peer::new(n, settings, takes_firmware)
+        });
+        let peers = peers.collect();
         let campaign = Campaign::new(Plan::new(spec).unwrap(), START);
         let (group, timer, outcome) = (VecDeque::new(), None, None);
         Self { campaign, peers, group, fcnt: 0, now: START, timer, outcome, loses }
     }
 
-    fn run(&mut self) -> Outcome {
+    pub(crate) fn run(&mut self) -> Outcome {
         self.drain();
         loop {
             if let Some(outcome) = self.outcome {
@@ -157,8 +201,12 @@ impl Link {
     }
 
     fn up(&mut self, index: usize, port: u8, payload: &[u8]) {
-        let count = self.peers[index].count(Frame::Uplink);
-        if (self.loses)(index, Frame::Uplink, count) {
+        let frame = match (port, payload) {
+            (201, [0x04, _]) => Frame::BlockReceived,
+            _ => Frame::Uplink,
+        };
+        let count = self.peers[index].count(frame);
+        if (self.loses)(index, frame, count) {
             return;
         }
         let (from, received) = (DevEui(index as u64), self.now);
@@ -216,8 +264,7 @@ impl Link {
                     self.campaign.handle(self.now, Input::Group { id: group.id, report });
                 }
                 Wanted::Derive(order) => {
-                    let DeriveOrder::McKey { device, .. } = order else { panic!("unexpected {order:?}") };
-                    let value = Derived::McKey(wrapped_mc_key());
+                    let (device, value) = self.derive(order);
                     self.campaign.handle(self.now, Input::Derived { device, value });
                 }
                 Wanted::Finished(outcome) => self.outcome = Some(outcome),
@@ -230,16 +277,29 @@ impl Link {
         }
     }
 
-    fn statuses(&self) -> Vec<DeviceStatus> {
+    /// What the server computes with the device's keys.
+    fn derive(&self, order: DeriveOrder) -> (DevEui, Derived) {
+        match order {
+            DeriveOrder::McKey { device, .. } => (device, Derived::McKey(wrapped_mc_key())),
+            DeriveOrder::BlockMic { device, session_cnt, frag_index, descriptor } => {
+                let key = Board::root_key().data_block_int_key();
+                let mic = key.mic(session_cnt, frag_index, descriptor, self.campaign.plan().image());
+                (device, Derived::BlockMic(mic))
+            }
+            other => panic!("unexpected {other:?}"),
+        }
+    }
+
+    pub(crate) fn statuses(&self) -> Vec<DeviceStatus> {
         self.campaign.devices().map(|device| device.status).collect()
     }
 
-    fn images(&self) -> impl Iterator<Item = Option<&[u8]>> {
+    pub(crate) fn images(&self) -> impl Iterator<Item = Option<&[u8]>> {
         self.peers.iter().map(|peer| peer.device.session.store(index(0)).map(fuota_fec::MemoryStore::image))
     }
 }
 
-fn reason(status: DeviceStatus) -> Option<FailureReason> {
+pub(crate) fn reason(status: DeviceStatus) -> Option<FailureReason> {
     match status {
         DeviceStatus::Failed { reason, .. } => Some(reason),
         _ => None,
@@ -262,7 +322,7 @@ fn losses_on_all_ways_are_made_good() {
     let mut link = Link::new(spec(8, 100), |device, frame, n| {
         let n = n as usize + device;
         match frame {
-            Frame::Uplink => n.is_multiple_of(5),
+            Frame::Uplink | Frame::BlockReceived => n.is_multiple_of(5),
             Frame::Unicast => n.is_multiple_of(3),
             Frame::Multicast => n.is_multiple_of(4),
         }
