@@ -182,10 +182,12 @@ impl<P: Platform, const GROUPS: usize, const SESSIONS: usize> DeviceSession<P, G
         if self.firmware.poll_reboot(now, self.fragmentation.is_reporting()) {
             return Output::Reboot;
         }
-        match self.poll_uplink(now, platform) {
-            Some((port, payload)) => Output::Uplink { port, payload },
-            None => Output::Wait(self.due(platform)),
+        // Most of the time there is nothing to say, which is cheap to find out.
+        let speaks = self.speaks_at().is_some_and(|due| due <= now);
+        if speaks && let Some((port, payload)) = self.poll_uplink(now, platform) {
+            return Output::Uplink { port, payload };
         }
+        Output::Wait(self.due(platform))
     }
 
     /// What the device says now, if the radio is free.
@@ -212,14 +214,19 @@ impl<P: Platform, const GROUPS: usize, const SESSIONS: usize> DeviceSession<P, G
     fn due(&self, platform: &P) -> Option<GpsInstant> {
         let reboot = self.firmware.reboot_due(self.fragmentation.is_reporting());
         let changes = self.multicast.session_due().into_iter().chain(reboot);
-        let says = [
+        let speaks = self.speaks_at().filter(|_| platform.max_uplink().is_some());
+        changes.chain(speaks).min()
+    }
+
+    /// When there is something to say next.
+    fn speaks_at(&self) -> Option<GpsInstant> {
+        let packages = [
             self.multicast.answers_due(),
             self.fragmentation.due(),
             self.firmware.due(),
             self.clock_sync.due(),
         ];
-        let says = says.into_iter().flatten().filter(|_| platform.max_uplink().is_some());
-        changes.chain(says).min()
+        packages.into_iter().flatten().min()
     }
 
     /// The bytes of a fragmentation session, if there is one: the data block, once it is complete.

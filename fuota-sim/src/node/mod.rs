@@ -177,7 +177,6 @@ impl Node {
         self.board.busy = now < self.busy_until;
         loop {
             let own = now.shifted(self.clock);
-            self.session.handle_timeout(own);
             match self.session.poll_output(own, &mut self.board) {
                 Output::Uplink { port, payload } => return Action::Send((port, payload)),
                 Output::InstallGroup(context) => self.install(context),
