@@ -15,4 +15,5 @@ pub mod device;
 pub mod ids;
 pub mod percent;
 pub mod region;
+pub mod rule;
 pub mod time;

@@ -224,7 +224,8 @@ fn clean_up(after: Duration, reboot: bool, clean_up: CleanUp) -> Vec<String> {
 fn in_the_fragments(reboot: bool) -> Duration {
     let mut whole = Stage::new(update(1, reboot.then_some(START + Duration::from_secs(20 * 3600))));
     whole.run();
-    whole.multicasts[5].0.since(START)
+    // Just before one of them leaves.
+    whole.multicasts[5].0.since(START) - Duration::from_micros(1)
 }
 
 #[test]
@@ -292,4 +293,31 @@ fn clean_up_never_delays_the_decision_and_ends_even_if_nobody_answers() {
     assert_eq!(report.stage, StageKind::FragSessionStatus);
     // Six tries of three periods each, for everything together.
     assert!(stage.now.since(report.ended) <= PERIOD * 18);
+}
+
+#[test]
+fn an_answer_to_an_earlier_round_of_questions_is_too_late_for_the_next() {
+    let mut spec = update(2, None);
+    spec.groups[0].redundancy = Redundancy::Rounds;
+    spec.config.success_threshold = fuota_engine::percent::Percent::whole(50);
+    let build = || {
+        Stage::new(spec.clone())
+            .device(1, |heard, times, now| match heard {
+                Heard::Firmware(Downlink::DevUpgradeImageReq(_)) if times == 1 => good(heard, now), // no image
+                _ => updated(heard, now),
+            })
+            .device(2, |heard, _, now| match heard {
+                Heard::Firmware(Downlink::DevUpgradeImageReq(_)) => None,
+                _ => updated(heard, now),
+            })
+    };
+    let mut whole = build();
+    whole.run();
+    let second =
+        whole.campaign.stages().iter().rfind(|report| report.stage == StageKind::UpgradeImage).unwrap();
+    let after = second.started.since(START) + Duration::from_micros(1);
+    let mut stage = build();
+    stage.answer_at(after, 2, firmware(&DevUpgradeImageAns::NoImage.into()));
+    assert_eq!(stage.run().complete, 1);
+    assert_eq!(reason(&stage, 2), Some(FailureReason::NoAnswer));
 }

@@ -170,3 +170,16 @@ fn a_configured_start_is_kept_or_the_campaign_fails() {
     assert_eq!((outcome.status, outcome.cause), (CampaignStatus::Failed, Some(Cause::SessionStartPassed)));
     assert_eq!(stage.campaign.stages().last().map(|report| report.stage), Some(StageKind::McClassSession));
 }
+
+#[test]
+fn in_class_b_the_duty_cycle_waits_for_whole_ping_periods() {
+    let mut spec = class_b(1);
+    spec.groups[0].parameters.class = SessionClass::B { periodicity: PingSlotPeriodicity::MIN };
+    spec.groups[0].parameters.data_rate = DataRate::new(0).unwrap();
+    let plan = Plan::new(spec).unwrap();
+    let block = plan.groups()[0].block().unwrap();
+    let period = Duration::from_millis(960);
+    let duty = block.airtime * 10;
+    assert!(block.gap >= duty && block.gap < duty + period);
+    assert_eq!(block.gap.as_micros() % period.as_micros(), 0, "a frame starts in a slot only");
+}

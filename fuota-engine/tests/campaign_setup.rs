@@ -217,3 +217,29 @@ fn an_operator_stops_the_campaign_in_any_state() {
         assert_eq!(stage.log.last().map(String::as_str), Some("release group"));
     }
 }
+
+#[test]
+fn keys_that_come_too_late_do_not_hold_up_the_next_stage() {
+    // More devices than keys are asked for at once, and most of their keys come when the stage is over.
+    let mut spec = spec(200);
+    spec.config.stage_end = StageEnd::Threshold;
+    spec.config.success_threshold = Percent::whole(10);
+    spec.config.clean_up = fuota_engine::config::CleanUp::Documented;
+    for device in &mut spec.devices {
+        device.fragmentation = Some(fuota_engine::campaign::spec::PackageVersion::V2);
+        device.class = fuota_engine::campaign::spec::DeviceClass::C;
+    }
+    let mut stage = Stage::new(spec).keys_for(20);
+    stage.run();
+    assert!(stage.log.iter().any(|line| line.ends_with("FragSessionSetupReq")));
+}
+
+#[test]
+fn a_counter_beyond_the_configured_end_is_an_end_not_a_wrap() {
+    let mut spec = spec(1);
+    spec.config.mcgroup_max_fcntdn = Some(3); // the network server is at 7
+    let mut stage = Stage::new(spec);
+    let outcome = stage.run();
+    assert_eq!(outcome.cause, Some(Cause::CountersExhausted { stage: StageKind::McGroupSetup }));
+    assert!(stage.log.iter().all(|line| !line.starts_with("S->D")));
+}

@@ -121,6 +121,27 @@ fn campaigns_of_every_kind_survive_a_crash_after_any_output() {
 }
 
 #[test]
+fn a_restart_is_history_too() {
+    // The records of a campaign that was restarted lead to where it really came, restart included.
+    for (name, spec) in every_kind() {
+        let mut whole = Stage::new(spec.clone());
+        whole.run();
+        for crash in 1..=whole.outputs {
+            // Nothing derived comes for the second device any more, nor is it heard: only time moves it.
+            let mut stage = Stage::new(spec.clone()).crash_after(crash).deaf_after_crash(2);
+            stage.run();
+            let mut restore = Restore::new(Plan::new(spec.clone()).unwrap());
+            for record in stage.records.clone() {
+                restore.apply(record).unwrap();
+            }
+            let restored = restore.finish(stage.now).unwrap();
+            assert_eq!(restored.stages(), stage.campaign.stages(), "{name}: crash after output {crash}");
+            assert!(restored.devices().eq(stage.campaign.devices()), "{name}: crash after output {crash}");
+        }
+    }
+}
+
+#[test]
 fn what_may_have_been_on_air_twice_is_reported() {
     let mut whole = stage(rounds());
     whole.run();
@@ -144,6 +165,8 @@ fn records_lead_to_the_same_state_at_every_drained_moment() {
         restore.apply(record).unwrap();
     }
     let mut restored = restore.finish(whole.now).unwrap();
+    // The restart itself becomes durable first.
+    assert!(matches!(restored.poll_output(), Output::Persist(Record { entry: Entry::Restarted, .. })));
     let Output::Finished(outcome) = restored.poll_output() else { panic!("not over") };
     assert_eq!(Some(&outcome), whole.campaign.outcome());
     assert_eq!(restored.stages(), whole.campaign.stages());
@@ -162,4 +185,20 @@ fn records_that_make_no_campaign_are_refused() {
     let stranger = Entry::Uplink { device: 2, port: 10, payload: vec![], received: START };
     assert_eq!(restore.apply(record(stranger)), Err(RestoreError::Device { at: 1, device: 2, devices: 2 }));
     assert_eq!(restore.apply(record(Entry::Started)), Err(RestoreError::Start { at: 2 }));
+}
+
+#[test]
+fn strangers_do_not_move_a_campaign() {
+    use fuota_engine::campaign::Campaign;
+    use fuota_engine::campaign::io::Input;
+    use fuota_engine::ids::DevEui;
+
+    let mut campaign = Campaign::new(Plan::new(spec(1)).unwrap(), START);
+    while !matches!(campaign.poll_output(), Output::Wait(_)) {}
+    // Far beyond the maximum duration, but only a stranger says so.
+    let now = START + Duration::from_secs(1_000_000);
+    campaign.handle(now, Input::Uplink { from: DevEui(99), port: 10, payload: &[], received: now });
+    assert!(matches!(campaign.poll_output(), Output::Event(Event::Warning(Warning::UnknownInput))));
+    assert!(matches!(campaign.poll_output(), Output::Wait(_)), "nothing is recorded, nothing has changed");
+    assert!(campaign.outcome().is_none());
 }

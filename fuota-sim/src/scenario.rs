@@ -7,6 +7,7 @@ use fuota_engine::campaign::spec::{Kind, PackageVersion, Redundancy};
 use fuota_engine::config::Config;
 use fuota_engine::device::{Ports, Settings};
 use fuota_engine::region::Region;
+use fuota_engine::rule::parity_rule;
 use fuota_engine::time::GpsInstant;
 use fuota_fec::ParityRule;
 use fuota_proto::DataRate;
@@ -54,19 +55,13 @@ impl Scenario {
     /// The rule that its parity fragments follow: each version of the package has its own.
     #[must_use]
     pub const fn parity_rule(&self) -> ParityRule {
-        match self.package_version {
-            PackageVersion::V1 => ParityRule::V1,
-            PackageVersion::V2 => ParityRule::V2,
-        }
+        parity_rule(self.package_version)
     }
 
     /// How the fleet's devices are made.
     #[must_use]
     pub fn device_settings(&self) -> Settings {
-        let version = match self.package_version {
-            PackageVersion::V1 => fuota_proto::PackageVersion::V1,
-            PackageVersion::V2 => fuota_proto::PackageVersion::V2,
-        };
+        let version = self.package_version;
         Settings {
             ports: Ports {
                 clock_sync: self.config.aclksynport,

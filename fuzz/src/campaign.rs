@@ -304,7 +304,13 @@ impl Server {
             restore.apply(record).expect("its own records");
         }
         let restored = restore.finish(self.now).expect("it had started");
-        assert!(restored.devices().eq(self.campaign.devices()), "the devices stand as they stood");
+        let stand = |campaign: &Campaign| campaign.devices().collect::<Vec<_>>();
+        assert_eq!(
+            stand(&restored),
+            stand(&self.campaign),
+            "the devices stand as they stood: {:#?}",
+            self.records
+        );
         assert_eq!(restored.stages(), self.campaign.stages());
         self.campaign = restored;
     }
@@ -320,9 +326,11 @@ impl Server {
             self.drain();
         }
         self.restart();
-        assert!(
-            matches!(self.campaign.poll_output(), Output::Finished(outcome) if Some(outcome) == self.outcome)
-        );
+        // The restart itself becomes durable first.
+        assert!(matches!(self.campaign.poll_output(), Output::Persist(_)));
+        let output = self.campaign.poll_output();
+        let finished = matches!(output, Output::Finished(outcome) if Some(outcome) == self.outcome);
+        assert!(finished, "{output:?} where the end was {:?}", self.outcome);
     }
 }
 

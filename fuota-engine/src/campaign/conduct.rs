@@ -17,6 +17,11 @@ impl Campaign {
         self.ledger.stages().last().map(|report| report.stage)
     }
 
+    /// When it began.
+    pub(super) fn stage_began(&self) -> GpsInstant {
+        self.ledger.stages().last().map_or(self.started, |report| report.started)
+    }
+
     /// Whether devices are being asked this, or were and may still answer.
     pub(super) fn phase_asks(&self, question: Question) -> bool {
         match self.phase {
@@ -56,8 +61,7 @@ impl Campaign {
     /// Decides how a device stands.
     pub(super) fn conclude(&mut self, index: u32, standing: Standing) {
         self.withdraw(index);
-        let stage = self.stage().unwrap_or(StageKind::McGroupSetup);
-        self.roster.conclude(index, standing, stage, self.now);
+        self.roster.conclude(index, standing, self.stage_began(), self.now);
         if let Some(report) = self.roster.get(index).map(Member::report) {
             self.tell(Event::Device(report));
         }
@@ -65,8 +69,7 @@ impl Campaign {
 
     /// Takes back that a device failed for want of an answer.
     pub(super) fn revive(&mut self, index: u32) {
-        let stage = self.stage().unwrap_or(StageKind::McGroupSetup);
-        self.roster.conclude(index, Standing::Running, stage, self.now);
+        self.roster.conclude(index, Standing::Running, self.stage_began(), self.now);
     }
 
     /// Cancels a device's request if the network server still holds one.

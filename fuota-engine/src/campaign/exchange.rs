@@ -67,14 +67,13 @@ impl Campaign {
         let member = *self.roster.get(index)?;
         let asked = asked_now(question, &member);
         let derivation = asked.derivation(&self.plan, &member);
-        if derivation.is_some() && self.derivations >= DERIVATIONS_AHEAD {
+        if derivation.is_some() && self.roster.counts().deriving >= DERIVATIONS_AHEAD {
             return None;
         }
         self.roster.pop_ready();
         self.next_unicast = self.now + self.plan.config().ucast_msg_delay;
         if let Some(order) = derivation {
-            self.derivations += 1;
-            self.roster.set(index, Errand::AwaitDerived, None);
+            self.roster.set(index, Errand::AwaitDerived(None), None);
             return Some(Output::Derive(order));
         }
         self.send_request(index, asked, Ingredient::None, None)
@@ -82,13 +81,11 @@ impl Campaign {
 
     /// What a request waited for has come.
     pub(super) fn on_derived(&mut self, index: u32, value: Derived) {
-        let waits = self.roster.get(index).is_some_and(|member| member.errand == Errand::AwaitDerived);
         let Phase::Asking(question) = self.phase else { return };
-        if !waits {
+        let Some(Errand::AwaitDerived(again)) = self.roster.get(index).map(|member| member.errand) else {
             self.warn(Warning::UnknownInput);
             return;
-        }
-        self.derivations = self.derivations.saturating_sub(1);
+        };
         let ingredient = match (question, value) {
             (Question::McGroupSetup, Derived::McKey(key)) => Ingredient::McKey(key),
             (Question::FragSessionSetup, Derived::BlockMic(mic)) => Ingredient::Mic(mic),
@@ -97,8 +94,7 @@ impl Campaign {
                 return;
             }
         };
-        let repeated = self.repeats.remove(&index);
-        if let Some(output) = self.send_request(index, question, ingredient, repeated) {
+        if let Some(output) = self.send_request(index, question, ingredient, again) {
             self.outputs.push_back(output);
         }
     }
@@ -124,7 +120,8 @@ impl Campaign {
         let dest = Dest::Unicast(member.dev_eui);
         let (serial, transmit) = self.transmit(Cargo::Request(index), dest, port, payload, expires_at, again);
         let delivery = self.plan.config().delivery_timeout.map(|limit| self.now + limit);
-        let silent = self.silent_at(index, &member);
+        // However long it has been silent, what is handed over gets the chance of an uplink.
+        let silent = self.silent_at(index, &member).max(self.now + self.plan.period(index));
         let deadline = delivery.map_or(silent, |delivery| delivery.min(silent));
         self.roster.set(index, Errand::AwaitReport(serial), Some(deadline));
         Some(Output::Transmit(transmit))
@@ -175,8 +172,7 @@ impl Campaign {
     }
 
     fn silent_at(&self, index: u32, member: &Member) -> GpsInstant {
-        let began = self.ledger.stages().last().map_or(self.started, |stage| stage.started);
-        member.silent_at(began, self.plan.silence_limit(index))
+        member.silent_at(self.stage_began(), self.plan.silence_limit(index))
     }
 
     /// A device's moment has come.
@@ -236,12 +232,8 @@ impl Campaign {
     /// An answer without a sent report implies the report, and one that comes late, while the stage still waits,
     /// brings its device back.
     pub(super) fn admit_answer(&mut self, index: u32, question: Question) -> bool {
-        let current = match self.phase {
-            Phase::Asking(asked) | Phase::Late { question: asked, .. } => asked == question,
-            _ => false,
-        };
         let Some(&member) = self.roster.get(index) else { return false };
-        if !current || !(member.errand.is_open() || self.is_late(&member)) {
+        if !self.phase_asks(question) || !(member.errand.is_open() || self.is_late(&member)) {
             return false;
         }
         if matches!(member.errand, Errand::AwaitReport(_)) && member.tries == 0 {
@@ -251,9 +243,9 @@ impl Campaign {
         true
     }
 
-    /// Whether the device failed in this very stage for want of an answer.
+    /// Whether the device failed in this very stage for want of an answer. Some kinds of stage come more than once.
     pub(super) fn is_late(&self, member: &Member) -> bool {
-        self.stage().is_some_and(|stage| member.standing.is_silent_in(stage))
+        member.is_silent_since(self.stage_began())
     }
 
     /// Counts an answer; a request that is still queued has become pointless.

@@ -20,10 +20,11 @@ impl Campaign {
             Input::Uplink { from, port, payload, received } => self.on_uplink(from, port, payload, received),
             Input::Downlink { id, report } => self.on_report(id, report),
             Input::Group { id, report } => self.on_group(usize::from(id.0), report),
-            Input::Derived { device, value } => match self.roster.find(device) {
-                Some(index) => self.on_derived(index, value),
-                None => self.warn(Warning::UnknownInput),
-            },
+            Input::Derived { device, value } => {
+                if let Some(index) = self.roster.find(device) {
+                    self.on_derived(index, value);
+                }
+            }
             Input::Operator(Order::Stop) if self.outcome.is_none() => {
                 let stage = self.stage().unwrap_or(StageKind::McGroupSetup);
                 self.close(CampaignStatus::Stopped, Some(Cause::Stopped { stage }));
@@ -33,10 +34,7 @@ impl Campaign {
     }
 
     fn on_uplink(&mut self, from: DevEui, port: u8, payload: &[u8], received: GpsInstant) {
-        let Some(index) = self.roster.find(from) else {
-            self.warn(Warning::UnknownInput);
-            return;
-        };
+        let Some(index) = self.roster.find(from) else { return };
         self.heard(index);
         let Some(versions) = self.roster.get(index).map(|member| (member.multicast, member.fragmentation))
         else {
@@ -71,13 +69,17 @@ impl Campaign {
         };
         match report {
             GroupReport::Provisioned { next_fcnt } => {
-                let frames = self.plan.max_mc_fcnt(plan, next_fcnt) - next_fcnt;
+                // A configured end may lie before the network server's counter: then nothing can be sent at all.
+                let frames = self.plan.max_mc_fcnt(plan, next_fcnt).saturating_sub(next_fcnt);
                 if let Some(state) = self.groups.get_mut(group) {
                     state.provisioned = true;
                     state.first_fcnt = next_fcnt;
                     state.frames_left = frames;
                 }
-                if self.groups.iter().all(|group| group.provisioned) {
+                if frames == 0 {
+                    let stage = StageKind::McGroupSetup;
+                    self.close(CampaignStatus::Failed, Some(Cause::CountersExhausted { stage }));
+                } else if self.groups.iter().all(|group| group.provisioned) {
                     self.begin();
                 }
             }

@@ -75,7 +75,7 @@ impl Campaign {
         if !self.admit_answer(index, Question::PackageVersion(package)) {
             return;
         }
-        let Some(version) = PackageVersion::from_wire(version) else {
+        let Some(version) = PackageVersion::from_number(version) else {
             self.fail(index, FailureReason::UnsupportedPackage);
             return;
         };

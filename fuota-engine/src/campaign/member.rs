@@ -27,11 +27,6 @@ impl Standing {
     pub(super) const fn is_silent(self) -> bool {
         matches!(self, Self::Failed(_, FailureReason::NoAnswer | FailureReason::NotHeard))
     }
-
-    /// Whether the device failed in `stage` for want of an answer, which may still come late.
-    pub(super) fn is_silent_in(self, stage: StageKind) -> bool {
-        self.is_silent() && matches!(self, Self::Failed(at, _) if at == stage)
-    }
 }
 
 /// Where a device stands in the exchange under way.
@@ -51,8 +46,9 @@ pub(super) enum Errand {
     AwaitFirstUplink,
     /// Its request may be sent.
     Queued,
-    /// Its request waits for something that is computed with its keys.
-    AwaitDerived,
+    /// Its request waits for something that is computed with its keys. If it was handed over before a restart, it goes
+    /// out again under this serial number.
+    AwaitDerived(Option<u32>),
     /// Its request is at the network server; the number is the transmission's.
     AwaitReport(u32),
     /// Its request went on air.
@@ -145,6 +141,11 @@ impl Member {
     /// Whether a further round could bring it forward.
     pub(super) fn needs_fragments(&self) -> bool {
         self.is_running() && !self.has_block
+    }
+
+    /// Whether it failed for want of an answer since `began`, so that an answer to the same questions may come late.
+    pub(super) fn is_silent_since(&self, began: GpsInstant) -> bool {
+        self.standing.is_silent() && self.since >= began
     }
 
     /// Whether it has what the campaign is for.

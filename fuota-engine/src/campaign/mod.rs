@@ -69,13 +69,13 @@ mod stream;
 mod transfer;
 mod tx;
 
-use alloc::collections::{BTreeMap, BTreeSet, VecDeque};
+use alloc::collections::{BTreeSet, VecDeque};
 use alloc::vec::Vec;
 
 use fuota_proto::McGroupId;
 
 use self::closing::Closing;
-use self::event::{DeviceReport, Event, Outcome, StageKind, StageReport};
+use self::event::{DeviceReport, Event, Outcome, StageKind, StageReport, Warning};
 use self::firmware::AfterProcessing;
 use self::io::{Dest, GroupOrder, Input, Output};
 use self::ledger::Ledger;
@@ -113,10 +113,6 @@ pub struct Campaign {
     clean_up_ends_at: GpsInstant,
     /// The next unicast downlink may not be sent before.
     next_unicast: GpsInstant,
-    /// Derivations that were asked for and have not come.
-    derivations: u32,
-    /// Serial numbers of requests that are handed over again once what they contain is derived anew.
-    repeats: BTreeMap<u32, u32>,
     next_serial: u32,
     /// The end, once it is decided.
     outcome: Option<Outcome>,
@@ -182,8 +178,6 @@ impl Campaign {
             deadline: now + plan.spec.max_duration,
             clean_up_ends_at: now,
             next_unicast: now,
-            derivations: 0,
-            repeats: BTreeMap::new(),
             next_serial: 0,
             outcome: None,
             plan,
@@ -194,11 +188,17 @@ impl Campaign {
     ///
     /// `now` must not run backwards; if it does, the latest moment known counts.
     pub fn handle(&mut self, now: GpsInstant, input: Input<'_>) {
-        self.now = self.now.max(now);
         if self.phase == Phase::Over {
             return;
         }
-        self.journal(&input);
+        let now = self.now.max(now);
+        let Some(entry) = self.entry(&input) else {
+            // What is not recorded must not move the campaign, or its records would lead elsewhere.
+            self.warn(Warning::UnknownInput);
+            return;
+        };
+        self.now = now;
+        self.journal.push_back(Record { at: now, entry });
         self.drained = false;
         if !matches!(self.phase, Phase::Closing(_)) {
             self.take(input);

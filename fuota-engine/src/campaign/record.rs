@@ -70,6 +70,8 @@ pub enum Entry {
     Timeout,
     /// Outputs were generated that no input caused directly.
     Drained,
+    /// The campaign was rebuilt; what was under way was handed over again.
+    Restarted,
 }
 
 /// Why records don't make a campaign.
@@ -147,32 +149,25 @@ impl Restore {
     /// [`RestoreError::Empty`] if there was no record.
     pub fn finish(self, now: GpsInstant) -> Result<Campaign, RestoreError> {
         let mut campaign = self.campaign.ok_or(RestoreError::Empty)?;
-        campaign.journal.clear();
-        campaign.now = campaign.now.max(now);
-        campaign.repeat_what_is_open();
+        campaign.restart(now);
         Ok(campaign)
     }
 }
 
 impl Campaign {
-    /// Notes an input for the records.
-    pub(super) fn journal(&mut self, input: &Input<'_>) {
-        let entry = match *input {
+    /// An input as it is kept; `None` if it is about a device that the campaign does not have.
+    pub(super) fn entry(&self, input: &Input<'_>) -> Option<Entry> {
+        Some(match *input {
             Input::Uplink { from, port, payload, received } => {
-                let Some(device) = self.roster.find(from) else { return };
                 let payload = if self.is_package_port(port) { payload.to_vec() } else { Vec::new() };
-                Entry::Uplink { device, port, payload, received }
+                Entry::Uplink { device: self.roster.find(from)?, port, payload, received }
             }
             Input::Downlink { id, report } => Entry::Downlink { id, report },
             Input::Group { id, report } => Entry::Group { id, report },
-            Input::Derived { device, value } => {
-                let Some(device) = self.roster.find(device) else { return };
-                Entry::Derived { device, value }
-            }
+            Input::Derived { device, value } => Entry::Derived { device: self.roster.find(device)?, value },
             Input::Operator(order) => Entry::Operator(order),
             Input::Timeout => Entry::Timeout,
-        };
-        self.journal.push_back(Record { at: self.now, entry });
+        })
     }
 
     fn is_package_port(&self, port: u8) -> bool {
@@ -200,11 +195,23 @@ impl Campaign {
             }
             Entry::Operator(order) => self.handle(at, Input::Operator(order)),
             Entry::Timeout => self.handle(at, Input::Timeout),
+            Entry::Restarted => self.restart(at),
             // The same outputs as then; they have had their effect, or will be handed over again at the end.
-            Entry::Drained => while !matches!(self.poll_output(), Output::Wait(_)) {},
+            Entry::Drained => {
+                self.now = self.now.max(at);
+                while !matches!(self.poll_output(), Output::Wait(_)) {}
+            }
         }
         self.journal.clear();
         Ok(())
+    }
+
+    /// Goes on after a restart. That moves the campaign too, so it is part of its history.
+    fn restart(&mut self, now: GpsInstant) {
+        self.now = self.now.max(now);
+        self.drained = false;
+        self.journal = [Record { at: self.now, entry: Entry::Restarted }].into();
+        self.repeat_what_is_open();
     }
 
     /// Hands over again what was under way and whose outcome is not known.
@@ -237,12 +244,10 @@ impl Campaign {
         let asked = asked_now(question, &member);
         let order = asked.derivation(&self.plan, &member);
         let output = match (member.errand, order) {
-            (Errand::AwaitDerived, Some(order)) => Some(Output::Derive(order)),
+            (Errand::AwaitDerived(_), Some(order)) => Some(Output::Derive(order)),
             (Errand::AwaitReport(serial), Some(order)) => {
                 // Its octets contain something derived, which gives the same again.
-                self.repeats.insert(index, serial);
-                self.derivations += 1;
-                self.roster.set(index, Errand::AwaitDerived, None);
+                self.roster.set(index, Errand::AwaitDerived(Some(serial)), None);
                 self.warn(Warning::PossiblyRepeated { id: tx_id(serial, Cargo::Request(index)) });
                 Some(Output::Derive(order))
             }

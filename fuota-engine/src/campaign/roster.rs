@@ -7,7 +7,6 @@ use alloc::vec::Vec;
 
 use hashbrown::HashMap;
 
-use super::event::StageKind;
 use super::member::{Errand, Member, Standing};
 use crate::ids::DevEui;
 use crate::time::GpsInstant;
@@ -19,6 +18,8 @@ pub(super) struct Counts {
     pub(super) open: u32,
     /// Of these, they were asked by multicast.
     pub(super) listening: u32,
+    /// Of these, something is computed for them.
+    pub(super) deriving: u32,
     /// They take part, and have done the exchange under way.
     pub(super) done: u32,
     /// They take part.
@@ -42,6 +43,7 @@ impl Counts {
     fn add(&mut self, member: &Member) {
         self.open += u32::from(member.errand.is_open());
         self.listening += u32::from(member.errand == Errand::Listening);
+        self.deriving += u32::from(matches!(member.errand, Errand::AwaitDerived(_)));
         self.done += u32::from(member.errand == Errand::Done && member.is_running());
         *self.standing(member.standing) += 1;
     }
@@ -49,6 +51,7 @@ impl Counts {
     fn remove(&mut self, member: &Member) {
         self.open -= u32::from(member.errand.is_open());
         self.listening -= u32::from(member.errand == Errand::Listening);
+        self.deriving -= u32::from(matches!(member.errand, Errand::AwaitDerived(_)));
         self.done -= u32::from(member.errand == Errand::Done && member.is_running());
         *self.standing(member.standing) -= 1;
     }
@@ -132,9 +135,9 @@ impl Roster {
         });
     }
 
-    /// Decides in `stage` how a device stands; its part in the exchange under way is over.
-    pub(super) fn conclude(&mut self, index: u32, standing: Standing, stage: StageKind, now: GpsInstant) {
-        let before = self.get(index).is_some_and(|member| member.standing.is_silent_in(stage));
+    /// Decides how a device stands in a stage that `began` then; its part in the exchange under way is over.
+    pub(super) fn conclude(&mut self, index: u32, standing: Standing, began: GpsInstant, now: GpsInstant) {
+        let before = self.get(index).is_some_and(|member| member.is_silent_since(began));
         self.update(index, |member| {
             member.standing = standing;
             member.errand = Errand::None;

@@ -3,6 +3,7 @@
 use alloc::vec::Vec;
 use core::time::Duration;
 
+pub use fuota_proto::PackageVersion;
 use fuota_proto::{DataRate, FragIndex, McAddr, Version};
 
 use super::io::GroupParameters;
@@ -163,27 +164,6 @@ pub enum DeviceClass {
     A,
     /// Always.
     C,
-}
-
-/// The version of an application package.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum PackageVersion {
-    /// Edition 1.0.0.
-    V1,
-    /// Edition 2.0.0.
-    V2,
-}
-
-impl PackageVersion {
-    /// The version that a `PackageVersionAns` names.
-    #[must_use]
-    pub const fn from_wire(version: u8) -> Option<Self> {
-        match version {
-            1 => Some(Self::V1),
-            2 => Some(Self::V2),
-            _ => None,
-        }
-    }
 }
 
 /// A multicast group that a device already holds.

@@ -11,9 +11,10 @@ use fuota_fec::ParityRule;
 use fuota_proto::{FragIndex, TimeOut};
 
 use super::member::Member;
-use super::plan::{Plan, rule};
+use super::plan::Plan;
 use super::spec::PackageVersion;
 use super::tx::Cargo;
+use crate::rule::parity_rule;
 use crate::time::GpsInstant;
 
 /// The session of a group, the same for all its devices.
@@ -103,7 +104,7 @@ impl Key {
     }
 
     pub(super) const fn rule(self) -> ParityRule {
-        rule(if self.v2 { PackageVersion::V2 } else { PackageVersion::V1 })
+        parity_rule(if self.v2 { PackageVersion::V2 } else { PackageVersion::V1 })
     }
 }
 

@@ -6,11 +6,13 @@
 // Each test file uses its own part; what can't be here is a defect of the test.
 #![allow(dead_code, unreachable_pub, clippy::unwrap_used, clippy::cast_possible_truncation)]
 
+mod script;
+
 use std::collections::{BTreeMap, VecDeque};
 use std::time::Duration;
 
 use fuota_engine::campaign::Campaign;
-use fuota_engine::campaign::event::{Event, Outcome, Warning};
+use fuota_engine::campaign::event::{Event, Outcome, StageKind, Warning};
 use fuota_engine::campaign::io::{
     DeriveOrder, Derived, Dest, GroupOrder, GroupParameters, GroupReport, Input, Order, Output, Refusal,
     Report, SessionClass, Transmit,
@@ -23,11 +25,14 @@ use fuota_engine::ids::{DevEui, GroupId};
 use fuota_engine::percent::Percent;
 use fuota_engine::region::Region;
 use fuota_engine::time::GpsInstant;
-use fuota_proto::{
-    DataRate, EncryptedMcKey, FragCount, FragIndex, GpsSeconds, McAddr, McGroupId, Mic, TimeToStart, Version,
-    clock_sync::v1 as clock, firmware::v1 as fw, fragmentation::v1 as frag, fragmentation::v2 as frag2,
-    multicast::v1 as mc,
+use fuota_proto::{DataRate, EncryptedMcKey, McAddr, McGroupId, Mic};
+
+#[allow(unused_imports)] // each test file uses its own part
+pub use self::script::{
+    Answer, Heard, Script, answer_missing, dev_version, firmware, fragment, fragmentation, fragmentation2,
+    good, multicast, setup_ans, status_ans,
 };
+use self::script::{decode, name, name_uplink};
 
 /// Where virtual time begins.
 pub const START: GpsInstant = GpsInstant::from_secs(1_400_000_000);
@@ -61,158 +66,6 @@ pub fn spec(count: u64) -> CampaignSpec {
     // Most tests are about what happens before the end is decided.
     spec.config.clean_up = CleanUp::Documented;
     spec
-}
-
-/// What a device hears.
-#[derive(Clone, Debug, PartialEq)]
-pub enum Heard {
-    Multicast(mc::Downlink),
-    /// A set-up of version 1.
-    FragSessionSetup(frag::FragSessionSetupReq),
-    /// A set-up of version 2.
-    FragSessionSetup2(frag2::FragSessionSetupReq),
-    Status {
-        participants: bool,
-        multicast: bool,
-    },
-    FragSessionDelete,
-    /// `PackageVersionReq` on this port.
-    PackageVersion(u8),
-    /// An answer to the device's own request.
-    BlockReceivedAns,
-    Firmware(fw::Downlink),
-    Clock(clock::Downlink),
-}
-
-impl Heard {
-    pub fn name(&self) -> &'static str {
-        match self {
-            Self::Multicast(command) => command.name(),
-            Self::FragSessionSetup(_) | Self::FragSessionSetup2(_) => "FragSessionSetupReq",
-            Self::Status { .. } => "FragSessionStatusReq",
-            Self::FragSessionDelete => "FragSessionDeleteReq",
-            Self::PackageVersion(_) => "PackageVersionReq",
-            Self::BlockReceivedAns => "FragDataBlockReceivedAns",
-            Self::Firmware(command) => command.name(),
-            Self::Clock(command) => command.name(),
-        }
-    }
-
-    pub fn is(&self, name: &str) -> bool {
-        self.name() == name
-    }
-}
-
-/// What a device answers: FPort and octets, or nothing.
-pub type Answer = Option<(u8, Vec<u8>)>;
-
-/// How a scripted device behaves: what it hears, for the how many-th time, and when.
-pub type Script = Box<dyn FnMut(&Heard, u32, GpsInstant) -> Answer>;
-
-/// Answers everything as a device that received the whole data block.
-pub fn good(heard: &Heard, now: GpsInstant) -> Answer {
-    answer_missing(heard, now, 0)
-}
-
-/// Answers everything, and reports this many missing fragments. Runs firmware 1 and holds no image.
-pub fn answer_missing(heard: &Heard, now: GpsInstant, missing_frag: u8) -> Answer {
-    match heard {
-        Heard::Multicast(command) => match command {
-            mc::Downlink::McGroupSetupReq(req) => {
-                multicast(&mc::McGroupSetupAns { mc_group_id: req.mc_group_id, id_error: false }.into())
-            }
-            mc::Downlink::McClassCSessionReq(req) => multicast(
-                &mc::McClassCSessionAns::accepting(req.mc_group_id, starts_in(now, req.session_time)).into(),
-            ),
-            mc::Downlink::McClassBSessionReq(req) => multicast(
-                &mc::McClassBSessionAns::accepting(req.mc_group_id, starts_in(now, req.session_time)).into(),
-            ),
-            mc::Downlink::McGroupDeleteReq(req) => multicast(
-                &mc::McGroupDeleteAns { mc_group_id: req.mc_group_id, mc_group_undefined: false }.into(),
-            ),
-            other => panic!("unexpected {other:?}"),
-        },
-        Heard::FragSessionSetup(req) => setup_ans(req, false),
-        Heard::FragSessionSetup2(req) => {
-            fragmentation2(&frag2::FragSessionSetupAns::accepting(req.frag_index).into())
-        }
-        Heard::Status { participants, .. } => {
-            (*participants || missing_frag > 0).then(|| status_ans(missing_frag, false)).flatten()
-        }
-        Heard::FragSessionDelete => fragmentation(
-            &frag::FragSessionDeleteAns { session_does_not_exist: false, frag_index: FragIndex::MIN }.into(),
-        ),
-        Heard::PackageVersion(port) => Some((*port, vec![0x00, if *port == 200 { 2 } else { 3 }, 1])),
-        Heard::Firmware(command) => match command {
-            fw::Downlink::DevVersionReq(_) => dev_version(1),
-            fw::Downlink::DevRebootTimeReq(fw::DevRebootTimeReq::CANCEL) => {
-                firmware(&fw::DevRebootTimeAns::CANCELLED.into())
-            }
-            fw::Downlink::DevRebootTimeReq(req) => {
-                let reboot_time = starts_in(now, req.reboot_time).get();
-                firmware(&fw::DevRebootTimeAns { reboot_time }.into())
-            }
-            fw::Downlink::DevUpgradeImageReq(_) => firmware(&fw::DevUpgradeImageAns::NoImage.into()),
-            fw::Downlink::DevDeleteImageReq(_) => firmware(
-                &fw::DevDeleteImageAns { error_no_valid_image: true, error_invalid_version: false }.into(),
-            ),
-            other => panic!("unexpected {other:?}"),
-        },
-        Heard::BlockReceivedAns | Heard::Clock(_) => None,
-    }
-}
-
-fn starts_in(now: GpsInstant, time: GpsSeconds) -> TimeToStart {
-    let start = now.nearest(time.get());
-    TimeToStart::saturating(u32::try_from(start.since(now).as_secs()).unwrap())
-}
-
-/// The device runs this firmware version, on hardware 9.
-pub fn dev_version(version: u32) -> Answer {
-    firmware(&fw::DevVersionAns { fw_version: Version(version), hw_version: Version(9) }.into())
-}
-
-pub fn setup_ans(req: &frag::FragSessionSetupReq, not_enough_memory: bool) -> Answer {
-    fragmentation(&frag::Uplink::from(frag::FragSessionSetupAns {
-        encoding_unsupported: false,
-        not_enough_memory,
-        frag_session_index_not_supported: false,
-        wrong_descriptor: false,
-        frag_index: req.frag_index,
-    }))
-}
-
-pub fn status_ans(missing_frag: u8, not_enough_matrix_memory: bool) -> Answer {
-    fragmentation(&frag::Uplink::from(frag::FragSessionStatusAns {
-        nb_frag_received: FragCount::MIN,
-        frag_index: FragIndex::MIN,
-        missing_frag,
-        not_enough_matrix_memory,
-    }))
-}
-
-pub fn fragmentation2(command: &frag2::Uplink) -> Answer {
-    let mut buffer = [0; 32];
-    let len = command.encode_to_slice(&mut buffer).unwrap();
-    Some((201, buffer[..len].to_vec()))
-}
-
-pub fn firmware(command: &fw::Uplink) -> Answer {
-    let mut buffer = [0; 32];
-    let len = command.encode_to_slice(&mut buffer).unwrap();
-    Some((203, buffer[..len].to_vec()))
-}
-
-pub fn multicast(command: &mc::Uplink) -> Answer {
-    let mut buffer = [0; 32];
-    let len = command.encode_to_slice(&mut buffer).unwrap();
-    Some((200, buffer[..len].to_vec()))
-}
-
-pub fn fragmentation(command: &frag::Uplink) -> Answer {
-    let mut buffer = [0; 32];
-    let len = command.encode_to_slice(&mut buffer).unwrap();
-    Some((201, buffer[..len].to_vec()))
 }
 
 struct Device {
@@ -249,9 +102,15 @@ pub struct Stage {
     agenda: BTreeMap<(GpsInstant, u64), Happening>,
     serial: u64,
     fate: Fate,
+    /// How many derivations are answered while the first stage lasts; the others come after it.
+    keys: usize,
+    late_orders: Vec<DeriveOrder>,
     plan: Plan,
     /// Outputs until the server crashes and is restarted.
     crash_in: Option<usize>,
+    /// The device that is cut off once the server has crashed: not heard, and nothing is derived for it.
+    deaf: Option<usize>,
+    cut_off: Option<usize>,
     /// Whether it was restarted and has not been woken since.
     restarted: bool,
     /// Outputs taken so far.
@@ -284,8 +143,12 @@ impl Stage {
             agenda: BTreeMap::new(),
             serial: 0,
             fate: Box::new(|_, _| None),
+            keys: usize::MAX,
+            late_orders: Vec::new(),
             plan,
             crash_in: None,
+            deaf: None,
+            cut_off: None,
             restarted: false,
             outputs: 0,
         };
@@ -318,10 +181,22 @@ impl Stage {
         self
     }
 
+    /// Has only so many keys come in time; the others come when the first stage is over.
+    pub fn keys_for(mut self, count: usize) -> Self {
+        self.keys = count;
+        self
+    }
+
     /// Has the server crash when it has taken so many outputs: the next one is lost, the campaign is rebuilt from
     /// what was persisted.
     pub fn crash_after(mut self, outputs: usize) -> Self {
         self.crash_in = Some(outputs);
+        self
+    }
+
+    /// Has device `n` cut off once the server has crashed.
+    pub fn deaf_after_crash(mut self, n: usize) -> Self {
+        self.deaf = Some(n - 1);
         self
     }
 
@@ -337,6 +212,11 @@ impl Stage {
                 return output;
             }
             self.restarted = true;
+            if let Some(index) = self.deaf {
+                self.cut_off = Some(index);
+                self.devices[index].heard = false;
+                self.devices[index].queue.clear();
+            }
             let mut restore = Restore::new(self.plan.clone());
             for record in self.records.clone() {
                 restore.apply(record).unwrap();
@@ -379,7 +259,7 @@ impl Stage {
             }
             let next = self.agenda.first_key_value().map(|(&(at, _), _)| at);
             match (wake, next) {
-                (Some(wake), Some(next)) if wake < next => self.timeout(wake),
+                (Some(wake), Some(next)) if wake <= next => self.timeout(wake),
                 (Some(wake), None) => self.timeout(wake),
                 (_, Some(_)) => {
                     let ((at, _), happening) = self.agenda.pop_first().unwrap();
@@ -405,25 +285,32 @@ impl Stage {
             match self.next_output() {
                 Output::Wait(until) => return until,
                 Output::Finished(outcome) => self.outcome = Some(outcome),
-                Output::Event(event) => self.events.push(event),
                 Output::Group(GroupOrder::Provision(group)) => {
                     let report = GroupReport::Provisioned { next_fcnt: 7 };
                     self.campaign.handle(self.now, Input::Group { id: group.id, report });
                 }
                 Output::Group(_) => self.log.push("release group".into()),
                 Output::Persist(record) => self.records.push(record),
-                Output::Derive(order) => {
-                    let (device, value) = match order {
-                        DeriveOrder::McKey { device, .. } => {
-                            (device, Derived::McKey(EncryptedMcKey([device.0 as u8; 16])))
-                        }
-                        DeriveOrder::BlockMic { device, .. } => {
-                            (device, Derived::BlockMic(Mic([device.0 as u8; 4])))
-                        }
-                        other => panic!("unexpected {other:?}"),
-                    };
-                    self.campaign.handle(self.now, Input::Derived { device, value });
+                Output::Derive(order) if self.keys == 0 && self.campaign.stages().len() < 2 => {
+                    self.late_orders.push(order);
                 }
+                Output::Derive(order) => {
+                    self.keys -= 1;
+                    self.derive(order);
+                    if self.campaign.stages().len() > 1 {
+                        self.keys = usize::MAX;
+                    }
+                }
+                Output::Event(event @ Event::StageStarted { stage, .. })
+                    if stage > StageKind::McGroupSetup =>
+                {
+                    self.events.push(event);
+                    self.keys = usize::MAX;
+                    for order in std::mem::take(&mut self.late_orders) {
+                        self.derive(order);
+                    }
+                }
+                Output::Event(event) => self.events.push(event),
                 Output::Cancel(id) => {
                     for device in &mut self.devices {
                         device.queue.retain(|tx| tx.id != id);
@@ -431,6 +318,21 @@ impl Stage {
                 }
                 Output::Transmit(tx) => self.transmit(tx),
             }
+        }
+    }
+
+    fn derive(&mut self, order: DeriveOrder) {
+        let (device, value) = match order {
+            DeriveOrder::McKey { device, .. } => {
+                (device, Derived::McKey(EncryptedMcKey([device.0 as u8; 16])))
+            }
+            DeriveOrder::BlockMic { device, .. } => (device, Derived::BlockMic(Mic([device.0 as u8; 4]))),
+            other => panic!("unexpected {other:?}"),
+        };
+        // Device n is called n.
+        let cut_off = self.cut_off.is_some_and(|index| index == device.0 as usize - 1);
+        if !cut_off {
+            self.campaign.handle(self.now, Input::Derived { device, value });
         }
     }
 
@@ -547,80 +449,3 @@ impl Stage {
 
 /// A refusal by a busy network server.
 pub const BUSY: Report = Report::Refused(Refusal::Busy);
-
-/// What a device makes of a downlink; fragments are nothing that it answers.
-fn decode(tx: &Transmit, multicast: bool) -> Option<Heard> {
-    let payload = &tx.payload;
-    // The two set-ups differ in length: nothing else tells the versions apart.
-    let second = payload.len() == 17;
-    match tx.port {
-        port if payload == &[0x00] => Some(Heard::PackageVersion(port)),
-        200 => mc::Downlink::commands(payload).next().map(|command| Heard::Multicast(command.unwrap())),
-        202 => clock::Downlink::commands(payload).next().map(|command| Heard::Clock(command.unwrap())),
-        203 => fw::Downlink::commands(payload).next().map(|command| Heard::Firmware(command.unwrap())),
-        _ => match frag2::Downlink::commands(payload).next()? {
-            Ok(frag2::Downlink::FragSessionSetupReq(req)) if second => Some(Heard::FragSessionSetup2(req)),
-            Ok(frag2::Downlink::FragSessionStatusReq(req)) => {
-                Some(Heard::Status { participants: req.participants, multicast })
-            }
-            Ok(frag2::Downlink::FragSessionDeleteReq(_)) => Some(Heard::FragSessionDelete),
-            Ok(frag2::Downlink::FragDataBlockReceivedAns(_)) => Some(Heard::BlockReceivedAns),
-            Ok(frag2::Downlink::DataFragment(_)) => None,
-            _ => match frag::Downlink::commands(payload).next()?.unwrap() {
-                frag::Downlink::FragSessionSetupReq(req) => Some(Heard::FragSessionSetup(req)),
-                other => panic!("unexpected {other:?}"),
-            },
-        },
-    }
-}
-
-/// Number and index of the fragment in a downlink, if it is one.
-pub fn fragment(tx: &Transmit) -> Option<(u16, u8)> {
-    match frag::Downlink::commands(&tx.payload).next()? {
-        Ok(frag::Downlink::DataFragment(fragment)) if tx.port == 201 => {
-            Some((fragment.n.get(), fragment.frag_index.get()))
-        }
-        _ => None,
-    }
-}
-
-fn name(tx: &Transmit) -> String {
-    if let Some((n, _)) = fragment(tx) {
-        return format!("DataFragment {n}");
-    }
-    match decode(tx, false) {
-        Some(Heard::Status { participants, .. }) => {
-            format!("FragSessionStatusReq {}", u8::from(participants))
-        }
-        Some(heard) => heard.name().to_owned(),
-        None => "?".to_owned(),
-    }
-}
-
-fn name_uplink(port: u8, payload: &[u8]) -> String {
-    let name = match port {
-        200 => mc::Uplink::commands(payload).next().map(|c| c.map(|c| c.name().to_owned())),
-        202 => clock::Uplink::commands(payload).next().map(|c| c.map(|c| c.name().to_owned())),
-        203 => fw::Uplink::commands(payload).next().map(|c| {
-            c.map(|c| match c {
-                fw::Uplink::DevVersionAns(ans) => format!("DevVersionAns {}", ans.fw_version.get()),
-                other => other.name().to_owned(),
-            })
-        }),
-        _ => frag2::Uplink::commands(payload).next().map(|c| {
-            c.map(|c| match c {
-                frag2::Uplink::FragSessionStatusAns(_) => {
-                    let v1 = frag::Uplink::commands(payload).next();
-                    match v1 {
-                        Some(Ok(frag::Uplink::FragSessionStatusAns(ans))) => {
-                            format!("FragSessionStatusAns missing {}", ans.missing_frag)
-                        }
-                        _ => "FragSessionStatusAns".to_owned(),
-                    }
-                }
-                other => other.name().to_owned(),
-            })
-        }),
-    };
-    name.and_then(Result::ok).unwrap_or_else(|| "?".into())
-}

@@ -11,7 +11,7 @@ use fuota_engine::campaign::io::{
     SessionClass, Transmit,
 };
 use fuota_engine::campaign::plan::Plan;
-use fuota_engine::campaign::spec::{self, CampaignSpec, DeviceSpec, GroupSpec, Kind, Redundancy};
+use fuota_engine::campaign::spec::{CampaignSpec, DeviceSpec, GroupSpec, Kind, Redundancy};
 use fuota_engine::device::{DeviceSession, Settings, Source};
 use fuota_engine::ids::{DevEui, GroupId};
 use fuota_engine::percent::Percent;
@@ -148,7 +148,7 @@ impl Link {
         let class_b = matches!(spec.groups[0].parameters.class, SessionClass::B { .. });
         let peers = (0..).zip(&spec.devices).map(|(n, device)| {
             let version = |version| match version {
-                Some(spec::PackageVersion::V2) => PackageVersion::V2,
+                Some(PackageVersion::V2) => PackageVersion::V2,
                 _ => PackageVersion::V1,
             };
             let settings = Settings {

@@ -14,9 +14,7 @@ use serde::Serialize;
 use serde_json::Value;
 use sha2::{Digest, Sha256};
 
-use super::{
-    class_name, failed, failures, kind_name, seconds, version_number, warning_name, warning_text, weaknesses,
-};
+use super::{class_name, failed, failures, kind_name, seconds, warning_name, warning_text, weaknesses};
 use crate::record::{RoundRecord, RunRecord};
 use crate::scenario::Scenario;
 use crate::world::START;
@@ -261,7 +259,7 @@ impl Parameters {
                 SessionClass::B { periodicity } => Some(periodicity.get()),
                 SessionClass::C => None,
             },
-            package_version: version_number(scenario.package_version),
+            package_version: scenario.package_version.number(),
             session_start_s: scenario.session_start.map(from_start),
             firmware_version: firmware.map(|firmware| firmware.target.to_string()),
             reboot_time_s: firmware.and_then(|firmware| firmware.reboot).map(from_start),

@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use fuota_engine::campaign::event::{DeviceStatus, FailureReason, StageKind};
 use fuota_engine::campaign::io::SessionClass;
-use fuota_engine::campaign::spec::{Kind, PackageVersion};
+use fuota_engine::campaign::spec::Kind;
 use fuota_fec::ParityRule;
 use fuota_fec::structure::{self, Weakness};
 
@@ -62,14 +62,6 @@ const fn class_name(class: SessionClass) -> &'static str {
     match class {
         SessionClass::B { .. } => "B",
         SessionClass::C => "C",
-    }
-}
-
-/// The packages' version as PackageVersionAns has it.
-const fn version_number(version: PackageVersion) -> u8 {
-    match version {
-        PackageVersion::V1 => 1,
-        PackageVersion::V2 => 2,
     }
 }
 

@@ -6,7 +6,7 @@ use std::time::Duration;
 use comfy_table::{CellAlignment, LineStyle, Table, TableStyle};
 use fuota_engine::campaign::spec::{Kind, Redundancy};
 
-use super::{class_name, failed, failures, humanise, kind_name, seconds, version_number};
+use super::{class_name, failed, failures, humanise, kind_name, seconds};
 use crate::record::RunRecord;
 use crate::scenario::Scenario;
 
@@ -70,7 +70,7 @@ fn campaign(scenario: &Scenario) -> String {
         Kind::Firmware(firmware) => format!("firmware {}", firmware.target),
         kind => kind_name(kind).to_owned(),
     };
-    let version = version_number(scenario.package_version);
+    let version = scenario.package_version.number();
     format!("{what}, class {}, packages of version {version}", class_name(scenario.class))
 }
 

@@ -103,12 +103,16 @@ impl GroupPlan {
     /// Least time from the start of a multicast downlink with `frm_payload` octets to the start of the next.
     pub(super) fn gap(&self, spec: &CampaignSpec, frm_payload: usize) -> Duration {
         let duty = spec.region.rx2_duty().gap(self.downlink.downlink(frm_payload));
-        let slots = match self.parameters.class {
-            // A ping period is 2^(5+k) slots of 30 ms.
-            SessionClass::B { periodicity } => Duration::from_millis(960 << periodicity.get()),
-            SessionClass::C => Duration::ZERO,
-        };
-        duty.max(slots).max(spec.config.mcast_msg_delay)
+        let gap = duty.max(spec.config.mcast_msg_delay);
+        match self.parameters.class {
+            SessionClass::C => gap,
+            // A frame starts in a ping slot, and those come every 2^(5+k) slots of 30 ms.
+            SessionClass::B { periodicity } => {
+                let period = Duration::from_millis(960 << periodicity.get());
+                let periods = gap.as_micros().div_ceil(period.as_micros()).max(1);
+                period.saturating_mul(u32::try_from(periods).unwrap_or(u32::MAX))
+            }
+        }
     }
 
     /// From SessionTime to the first fragment: clocks may be late and windows take time to open. In class B the
@@ -146,11 +150,12 @@ impl GroupPlan {
         }
         let fitting = allowed.saturating_sub(around).as_micros() / block.gap.as_micros().max(1);
         let fitting = u32::try_from(fitting).unwrap_or(u32::MAX) / self.copies;
-        let redundancy = match self.policy {
-            Policy::Carousel { .. } => Redundancy::Rounds,
-            Policy::Fixed { .. } => self.redundancy(spec),
-        };
-        let remedy = largest_image(spec, redundancy, fitting.min(MAX_FRAGMENTS), block.geometry.frag_size());
+        let remedy = largest_image(
+            spec,
+            self.redundancy(spec),
+            fitting.min(MAX_FRAGMENTS),
+            block.geometry.frag_size(),
+        );
         Err(PlanError::RoundTooLong { frames, needed, allowed, bound, remedy })
     }
 

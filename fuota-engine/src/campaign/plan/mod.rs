@@ -7,7 +7,6 @@ pub(super) mod timing;
 use alloc::vec::Vec;
 use core::time::Duration;
 
-use fuota_fec::ParityRule;
 use fuota_proto::{BlockAckDelay, Descriptor};
 use hashbrown::HashSet;
 
@@ -132,14 +131,6 @@ impl Plan {
     /// The group at this place of the plan.
     pub(super) fn group(&self, index: u8) -> Option<&GroupPlan> {
         self.groups.get(usize::from(index))
-    }
-}
-
-/// The rule of a device's parity rows, by the version of its fragmentation package (TS004 §6).
-pub(super) const fn rule(version: PackageVersion) -> ParityRule {
-    match version {
-        PackageVersion::V1 => ParityRule::V1,
-        PackageVersion::V2 => ParityRule::V2,
     }
 }
 

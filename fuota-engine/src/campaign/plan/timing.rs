@@ -185,7 +185,8 @@ impl Plan {
         Duration::from_secs_f64(f64::from(self.device_count()) / (1.0 / rx1 + 1.0 / rx2))
     }
 
-    fn period(&self, device: u32) -> Duration {
+    /// Time between the uplinks of a device.
+    pub(in crate::campaign) fn period(&self, device: u32) -> Duration {
         self.device(device).map_or(self.longest_period, |d| d.uplink_period)
     }
 

@@ -1,6 +1,6 @@
 //! The package's commands, freed from its versions: the sessions know requests and answers, not editions.
 
-use fuota_fec::{Geometry, ParityRule};
+use fuota_fec::Geometry;
 use fuota_proto::fragmentation::{
     DataFragment, FragSessionDeleteAns, FragSessionDeleteReq, FragSessionStatusReq, PACKAGE_IDENTIFIER, v1,
     v2,
@@ -55,14 +55,6 @@ pub(super) enum Refused {
     IndexUnsupported,
     WrongDescriptor,
     Replay,
-}
-
-/// The parity rule of the package's version: FragAlgo is 0 in both (TS004-2.0.0 §6.2).
-pub(super) const fn parity_rule(version: PackageVersion) -> ParityRule {
-    match version {
-        PackageVersion::V1 => ParityRule::V1,
-        PackageVersion::V2 => ParityRule::V2,
-    }
 }
 
 /// Hands the commands of a payload to `take`, first to last, up to the first that makes no sense.

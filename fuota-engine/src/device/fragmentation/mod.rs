@@ -8,12 +8,13 @@ use fuota_proto::fragmentation::{DataFragment, FragSessionDeleteAns, FragSession
 use fuota_proto::{BlockAckDelay, Descriptor, FragIndex, GroupMask, PackageVersion};
 use heapless::Vec;
 
-use self::command::{Answer, Command, Refused, SetUp, parity_rule};
+use self::command::{Answer, Command, Refused, SetUp};
 use self::session::Session;
 use super::answers::Answers;
 use super::output::MAX_UPLINK;
 use super::platform::{Platform, Refusal};
 use super::{Source, alone, random_delay};
+use crate::rule::parity_rule;
 use crate::time::GpsInstant;
 
 /// The package: its sessions and the answers it owes.
