@@ -243,3 +243,29 @@ fn a_counter_beyond_the_configured_end_is_an_end_not_a_wrap() {
     assert_eq!(outcome.cause, Some(Cause::CountersExhausted { stage: StageKind::McGroupSetup }));
     assert!(stage.log.iter().all(|line| !line.starts_with("S->D")));
 }
+
+#[test]
+fn stages_that_meet_in_one_instant_are_still_two() {
+    // Device 2 fails in the very instant in which the next stage begins; its answer to that stage's question is
+    // none that it was asked for.
+    let mut spec = spec(2);
+    spec.config.msg_retries = 0;
+    spec.config.stage_complete_delay = 0;
+    spec.config.success_threshold = Percent::whole(50);
+    let mut stage = Stage::new(spec).device(2, |heard, _, now| match heard {
+        _ if heard.is("McGroupSetupReq") => None,
+        _ => good(heard, now),
+    });
+    // Two uplink periods after its request went on air it has failed.
+    let failed = Duration::from_secs(11 + 1) + PERIOD * 2;
+    let ans = fuota_proto::fragmentation::v1::FragSessionSetupAns::accepting(fuota_proto::FragIndex::MIN);
+    stage.answer_at(failed + Duration::from_micros(1), 2, common::fragmentation(&ans.into()));
+    assert_eq!(stage.run().complete, 1);
+    assert_eq!(failed_since(&stage, 2), START + failed);
+    assert_eq!(stage.campaign.stages()[1].started, START + failed);
+    assert_eq!(self::failed(&stage, 2), Some((StageKind::McGroupSetup, FailureReason::NoAnswer)));
+}
+
+fn failed_since(stage: &Stage, n: usize) -> fuota_engine::time::GpsInstant {
+    stage.campaign.devices().nth(n - 1).map_or(START, |device| device.since)
+}

@@ -61,7 +61,7 @@ impl Campaign {
     /// Decides how a device stands.
     pub(super) fn conclude(&mut self, index: u32, standing: Standing) {
         self.withdraw(index);
-        self.roster.conclude(index, standing, self.stage_began(), self.now);
+        self.roster.conclude(index, standing, self.ledger.ordinal(), self.now);
         if let Some(report) = self.roster.get(index).map(Member::report) {
             self.tell(Event::Device(report));
         }
@@ -69,7 +69,7 @@ impl Campaign {
 
     /// Takes back that a device failed for want of an answer.
     pub(super) fn revive(&mut self, index: u32) {
-        self.roster.conclude(index, Standing::Running, self.stage_began(), self.now);
+        self.roster.conclude(index, Standing::Running, self.ledger.ordinal(), self.now);
     }
 
     /// Cancels a device's request if the network server still holds one.

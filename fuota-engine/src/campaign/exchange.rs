@@ -243,9 +243,9 @@ impl Campaign {
         true
     }
 
-    /// Whether the device failed in this very stage for want of an answer. Some kinds of stage come more than once.
+    /// Whether the device failed in this very stage for want of an answer.
     pub(super) fn is_late(&self, member: &Member) -> bool {
-        member.is_silent_since(self.stage_began())
+        member.is_silent_in(self.ledger.ordinal())
     }
 
     /// Counts an answer; a request that is still queued has become pointless.

@@ -16,6 +16,11 @@ impl Ledger {
         &self.stages
     }
 
+    /// The how many-th stage is the current one, counted from 1; 0 before the first.
+    pub(super) fn ordinal(&self) -> u32 {
+        u32::try_from(self.stages.len()).unwrap_or(u32::MAX)
+    }
+
     pub(super) fn open(&mut self, stage: StageKind, participants: u32, now: GpsInstant) {
         self.stages.push(StageReport {
             stage,

@@ -88,6 +88,8 @@ pub(super) struct Member {
     pub(super) deadline: Option<GpsInstant>,
     /// Since when it is complete or failed.
     pub(super) since: GpsInstant,
+    /// In the how many-th stage its standing was decided: some kinds of stage come more than once.
+    pub(super) decided_in: u32,
     /// Times that the current request went on air.
     pub(super) tries: u8,
     /// The last `MissingFrag` it reported.
@@ -121,6 +123,7 @@ impl Member {
             last_heard: None,
             deadline: None,
             since: now,
+            decided_in: 0,
             tries: 0,
             missing_frag: None,
             requests: 0,
@@ -143,9 +146,9 @@ impl Member {
         self.is_running() && !self.has_block
     }
 
-    /// Whether it failed for want of an answer since `began`, so that an answer to the same questions may come late.
-    pub(super) fn is_silent_since(&self, began: GpsInstant) -> bool {
-        self.standing.is_silent() && self.since >= began
+    /// Whether it failed for want of an answer in the `stage`-th stage, so that an answer may still come late.
+    pub(super) const fn is_silent_in(&self, stage: u32) -> bool {
+        self.standing.is_silent() && self.decided_in == stage
     }
 
     /// Whether it has what the campaign is for.

@@ -135,14 +135,15 @@ impl Roster {
         });
     }
 
-    /// Decides how a device stands in a stage that `began` then; its part in the exchange under way is over.
-    pub(super) fn conclude(&mut self, index: u32, standing: Standing, began: GpsInstant, now: GpsInstant) {
-        let before = self.get(index).is_some_and(|member| member.is_silent_since(began));
+    /// Decides in the `stage`-th stage how a device stands; its part in the exchange under way is over.
+    pub(super) fn conclude(&mut self, index: u32, standing: Standing, stage: u32, now: GpsInstant) {
+        let before = self.get(index).is_some_and(|member| member.is_silent_in(stage));
         self.update(index, |member| {
             member.standing = standing;
             member.errand = Errand::None;
             member.deadline = None;
             member.since = now;
+            member.decided_in = stage;
         });
         self.counts.silent += u32::from(standing.is_silent());
         self.counts.silent = self.counts.silent.saturating_sub(u32::from(before));
