@@ -142,7 +142,7 @@ fn nonsense_is_refused() {
     assert_eq!(Plan::new(still).unwrap_err(), PlanError::NoUplinkPeriod(DevEui(1)));
     let mut undefined = spec(1);
     undefined.groups[0].parameters.data_rate = DataRate::new(7).unwrap();
-    assert!(matches!(Plan::new(undefined), Err(PlanError::UndefinedDataRate { dr: 7, .. })));
+    assert!(matches!(Plan::new(undefined), Err(PlanError::DownlinkDataRate { dr: 7, .. })));
     let mut above = spec(1);
     above.config.success_threshold = Percent::whole(101);
     assert_eq!(Plan::new(above).unwrap_err(), PlanError::Threshold(Percent::whole(101)));

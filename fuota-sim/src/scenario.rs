@@ -2,11 +2,12 @@
 
 use std::time::Duration;
 
+use fuota_engine::airtime::Framing;
 use fuota_engine::campaign::io::SessionClass;
 use fuota_engine::campaign::spec::{Kind, PackageVersion, Redundancy};
 use fuota_engine::config::Config;
 use fuota_engine::device::{Ports, Settings};
-use fuota_engine::region::Region;
+use fuota_engine::region::{DutyCycle, Region};
 use fuota_engine::rule::parity_rule;
 use fuota_engine::time::GpsInstant;
 use fuota_fec::ParityRule;
@@ -35,6 +36,10 @@ pub struct Scenario {
     pub redundancy: Redundancy,
     /// Where the fleet is.
     pub region: Region,
+    /// Duty cycle that the gateway keeps on the channel of RX2 and of multicast.
+    pub multicast_duty: DutyCycle,
+    /// What surrounds the payload of multicast downlinks on air.
+    pub framing: Framing,
     /// Data rate of the multicast session.
     pub data_rate: DataRate,
     /// Data rate of uplinks and of their RX1 downlinks.

@@ -192,8 +192,8 @@ fn every_mistake_gets_one_clear_line_and_exit_code_1() {
         (&["--frag-size", "0"], "outside 1 to 239"),
         (&["--frag-size", "240"], "outside 1 to 239"),
         (&["--dr", "0", "--frag-size", "49"], "outside 1 to 48"),
-        (&["--dr", "7"], "EU868 does not define data rate 7"),
-        (&["--uplink-dr", "12"], "EU868 does not define data rate 12"),
+        (&["--dr", "7"], "EU868 has no downlinks at data rate 7"),
+        (&["--uplink-dr", "12"], "EU868 has no uplinks at data rate 12"),
         (&["--dr", "200"], "a number from 0 to 15"),
         (&["--devices", "0"], "1..=1000000"),
         (&["--loss", "1.5"], "a number from 0 to 1"),
@@ -204,7 +204,10 @@ fn every_mistake_gets_one_clear_line_and_exit_code_1() {
         (&["--success-threshold", "101"], "a percentage from 0 to 100"),
         (&["--no-fec", "--redundancy", "30"], "cannot be used with"),
         (&["--rounds-max", "3"], "--no-fec"),
-        (&["--region", "MARS1"], "EU868"),
+        (&["--region", "MARS1"], "EU868, US915 or AS923"),
+        (&["--region", "US915", "--dr", "3"], "US915 has no downlinks at data rate 3"),
+        (&["--region", "US915", "--uplink-dr", "13"], "US915 has no uplinks at data rate 13"),
+        (&["--dwell-time", "1"], "--dwell-time is for AS923; EU868 leaves no choice"),
         (&["--max-duration", "24"], "time unit"),
         (&["--max-duration", "5min"], "that fits"),
         (&["--uplink-period", "0s"], "a duration from 1 s"),
@@ -251,6 +254,28 @@ fn every_type_shows_its_stages_and_takes_flags_that_it_does_not_use() {
                 (&kind.into(), &class.into())
             );
             assert_eq!(report["parameters"]["session_start_s"], 43_200.0);
+        }
+    }
+}
+
+#[test]
+fn every_region_carries_a_campaign() {
+    // Of SF7 at each region's bandwidth, full frames.
+    for (region, dwell, airtime) in
+        [("EU868", None, 0.394_496), ("US915", None, 0.098_624), ("AS923", Some("1"), 0.394_496)]
+    {
+        for class in ["B", "C"] {
+            let mut call = vec!["--region", region, "--class", class, "--devices", "20", "--json"];
+            call.extend(dwell.into_iter().flat_map(|dwell| ["--dwell-time", dwell]));
+            let output = run(&call);
+            assert_eq!(output.status.code(), Some(0), "{region} {class}");
+            let report = report(&output);
+            assert_eq!(
+                (&report["parameters"]["region"], &report["frag_size"]),
+                (&region.into(), &239.into())
+            );
+            let fragments = report["airtime_s"].as_f64().unwrap() / airtime;
+            assert!((280.0..281.0).contains(&fragments), "{region} {class}: {fragments}");
         }
     }
 }

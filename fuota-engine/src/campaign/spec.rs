@@ -7,10 +7,11 @@ pub use fuota_proto::PackageVersion;
 use fuota_proto::{DataRate, FragIndex, McAddr, Version};
 
 use super::io::GroupParameters;
+use crate::airtime::Framing;
 use crate::config::Config;
 use crate::ids::{DevEui, GroupId};
 use crate::percent::Percent;
-use crate::region::Region;
+use crate::region::{DutyCycle, Region};
 use crate::time::GpsInstant;
 
 /// A campaign as the operator wants it, not yet checked.
@@ -37,7 +38,11 @@ pub struct CampaignSpec {
     pub groups: Vec<GroupSpec>,
     /// Where the fleet is.
     pub region: Region,
-    /// Data rate of the devices' uplinks, which their RX1 downlinks share.
+    /// Duty cycle that the gateways keep on the channel of RX2 and of the groups.
+    pub multicast_duty: DutyCycle,
+    /// What surrounds the payload of multicast downlinks on air.
+    pub framing: Framing,
+    /// Data rate of the devices' uplinks, which decides that of their RX1 downlinks.
     pub uplink_data_rate: DataRate,
     /// When the multicast session starts; computed when unset.
     pub session_start: Option<GpsInstant>,
@@ -61,7 +66,9 @@ impl CampaignSpec {
             devices: Vec::new(),
             groups: Vec::new(),
             region,
-            uplink_data_rate: region.rx2_data_rate(),
+            multicast_duty: region.rx2_duty(),
+            framing: Framing::default(),
+            uplink_data_rate: region.slowest_uplink_data_rate(),
             session_start: None,
             max_duration: Duration::from_secs(24 * 3600),
             config: Config::default(),

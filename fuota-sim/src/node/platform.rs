@@ -174,11 +174,7 @@ impl Platform for Board {
     }
 
     fn frequency_usable(&self, frequency: Frequency) -> bool {
-        match self.region {
-            Region::Eu868 => (863_000_000..=870_000_000).contains(&frequency.hz()),
-            // A region whose band is not known here.
-            _ => !frequency.is_reserved(),
-        }
+        self.region.covers(frequency)
     }
 
     fn max_uplink(&self) -> Option<usize> {
@@ -186,7 +182,7 @@ impl Platform for Board {
     }
 
     fn data_rate_usable(&self, data_rate: DataRate) -> bool {
-        self.region.data_rate(data_rate).is_some()
+        self.region.downlink(data_rate).is_some()
     }
 }
 

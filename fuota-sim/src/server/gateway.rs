@@ -30,11 +30,11 @@ struct Budget {
 }
 
 impl Gateway {
-    pub(crate) const fn new(region: Region) -> Self {
+    pub(crate) const fn new(region: Region, multicast_duty: DutyCycle) -> Self {
         Self {
             idle_at: GpsInstant::EPOCH,
             rx1: Budget { duty: region.rx1_duty(), next_at: GpsInstant::EPOCH },
-            rx2: Budget { duty: region.rx2_duty(), next_at: GpsInstant::EPOCH },
+            rx2: Budget { duty: multicast_duty, next_at: GpsInstant::EPOCH },
         }
     }
 
@@ -71,7 +71,7 @@ mod tests {
     #[test]
     fn a_frame_is_paid_for_in_its_band_and_keeps_the_antenna_busy_in_both() {
         let start = GpsInstant::from_secs(1000);
-        let mut gateway = Gateway::new(Region::Eu868);
+        let mut gateway = Gateway::new(Region::Eu868, DutyCycle::one_in(10));
         assert_eq!(gateway.earliest(Band::Rx1, start), start);
         assert_eq!(gateway.transmit(Band::Rx1, start, SECOND), start + SECOND);
         assert_eq!(gateway.earliest(Band::Rx1, start + SECOND), start + 100 * SECOND, "1 %");

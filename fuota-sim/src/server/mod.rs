@@ -14,10 +14,10 @@ pub(crate) use account::Account;
 
 use std::time::Duration;
 
-use fuota_engine::airtime::Modulation;
+use fuota_engine::airtime::{Framing, Modulation};
 use fuota_engine::campaign::io::{Dest, GroupParameters, Refusal, SessionClass, Transmit};
 use fuota_engine::ids::{GroupId, TxId};
-use fuota_engine::region::Region;
+use fuota_engine::region::{DutyCycle, Region};
 use fuota_engine::time::GpsInstant;
 use fuota_proto::keys::McKey;
 use fuota_proto::{DataRate, Descriptor, EncryptedMcKey, FragIndex, Mic};
@@ -27,6 +27,7 @@ use self::queue::Queues;
 use crate::fleet::Fleet;
 use crate::frame::{FrameError, FrameKeys};
 use crate::ping::next_slot;
+use crate::scenario::Scenario;
 
 /// From the end of an uplink to its first receive window.
 pub(crate) const RX1_DELAY: Duration = Duration::from_secs(1);
@@ -74,13 +75,17 @@ pub(crate) struct Server {
     account: Account,
 }
 
-/// How the region sends downlinks.
+/// How downlinks are sent.
 #[derive(Clone, Copy, Debug)]
-struct Radio {
+pub(crate) struct Radio {
     region: Region,
-    /// Of uplinks and RX1.
+    /// Data rate of RX1.
     rx1: DataRate,
+    /// Data rate of RX2.
     rx2: DataRate,
+    multicast_duty: DutyCycle,
+    /// Of multicast.
+    framing: Framing,
 }
 
 #[derive(Debug)]
@@ -91,17 +96,11 @@ struct Group {
 }
 
 impl Server {
-    pub(crate) fn new(
-        fleet: Fleet,
-        devices: u32,
-        region: Region,
-        uplink_data_rate: DataRate,
-        fragment_port: u8,
-    ) -> Self {
+    pub(crate) fn new(fleet: Fleet, devices: u32, radio: Radio, fragment_port: u8) -> Self {
         Self {
             fleet,
-            radio: Radio { region, rx1: uplink_data_rate, rx2: region.rx2_data_rate() },
-            gateway: Gateway::new(region),
+            radio,
+            gateway: Gateway::new(radio.region, radio.multicast_duty),
             queues: Queues::new(devices),
             group: None,
             mc_key: fleet.mc_key(),
@@ -175,7 +174,7 @@ impl Server {
             Dest::Multicast(id) => {
                 let group =
                     self.group.as_ref().filter(|group| group.parameters.id == id).ok_or(Refusal::Unknown)?;
-                if self.radio.airtime(group.parameters.data_rate, len).is_none() {
+                if self.radio.multicast_airtime(group.parameters.data_rate, len).is_none() {
                     return Err(Refusal::TooLong);
                 }
                 self.queues.push_multicast(transmit);
@@ -225,7 +224,7 @@ impl Server {
             return Ok(Multicast::Later(start));
         }
         let data_rate = group.parameters.data_rate;
-        let Some(airtime) = self.radio.airtime(data_rate, waiting.payload.len()) else {
+        let Some(airtime) = self.radio.multicast_airtime(data_rate, waiting.payload.len()) else {
             return Err(FrameError { len: waiting.payload.len() });
         };
         let octets = group.keys.seal(group.next_fcnt, waiting.port, &waiting.payload)?;
@@ -261,10 +260,25 @@ pub(crate) enum Queued {
 }
 
 impl Radio {
+    /// The radio of a scenario's gateways.
+    pub(crate) fn new(scenario: &Scenario) -> Self {
+        let Scenario { region, uplink_data_rate, multicast_duty, framing, .. } = *scenario;
+        let (rx1, rx2) = (region.rx1_data_rate(uplink_data_rate), region.rx2_data_rate());
+        Self { region, rx1, rx2, multicast_duty, framing }
+    }
+
     /// Time on air of a downlink; `None` if the data rate does not carry as much.
     fn airtime(self, data_rate: DataRate, len: usize) -> Option<Duration> {
-        let parameters = self.region.data_rate(data_rate)?;
-        let modulation: Modulation = parameters.modulation;
-        (len <= usize::from(parameters.max_payload)).then(|| modulation.downlink(len))
+        self.modulation(data_rate, len).map(|modulation| modulation.downlink(len))
+    }
+
+    /// Time on air of a multicast downlink, likewise.
+    fn multicast_airtime(self, data_rate: DataRate, len: usize) -> Option<Duration> {
+        self.modulation(data_rate, len).map(|modulation| modulation.framed(len, self.framing))
+    }
+
+    fn modulation(self, data_rate: DataRate, len: usize) -> Option<Modulation> {
+        let parameters = self.region.downlink(data_rate)?;
+        (len <= usize::from(parameters.max_payload)).then_some(parameters.modulation)
     }
 }

@@ -14,7 +14,15 @@ fn after(millis: u64) -> GpsInstant {
 
 fn server() -> Server {
     let fleet = Fleet::new(1, 3, Faults::default());
-    let mut server = Server::new(fleet, 3, Region::Eu868, DataRate::from_wire(5), 201);
+    let dr5 = DataRate::from_wire(5);
+    let radio = Radio {
+        region: Region::Eu868,
+        rx1: dr5,
+        rx2: DataRate::MIN,
+        multicast_duty: DutyCycle::one_in(10),
+        framing: Framing::default(),
+    };
+    let mut server = Server::new(fleet, 3, radio, 201);
     let parameters = GroupParameters {
         id: GROUP,
         mc_group_id: McGroupId::MIN,
@@ -22,7 +30,7 @@ fn server() -> Server {
         key_id: 0,
         class: SessionClass::C,
         frequency: Frequency::from_hz(869_525_000).unwrap(),
-        data_rate: DataRate::from_wire(5),
+        data_rate: dr5,
     };
     assert_eq!(server.provision(parameters), 0);
     server

@@ -39,7 +39,7 @@ use crate::frame::FrameError;
 use crate::node::{Block, FACTORY_FIRMWARE, Keeps, Node};
 use crate::record::{DeviceRecord, RunRecord};
 use crate::scenario::Scenario;
-use crate::server::{OnAir, Server};
+use crate::server::{OnAir, Radio, Server};
 
 /// When every simulated campaign begins.
 pub const START: GpsInstant = GpsInstant::from_secs(1_400_000_000);
@@ -133,7 +133,7 @@ impl World {
     /// # Errors
     /// [`SimError::Plan`] for a campaign that cannot be carried out.
     pub fn new(scenario: &Scenario) -> Result<Self, SimError> {
-        let Scenario { devices, region, uplink_data_rate, seed, faults, .. } = *scenario;
+        let Scenario { devices, seed, faults, .. } = *scenario;
         let fleet = Fleet::new(seed, devices, faults);
         let plan = Plan::new(spec(scenario))?;
         let facts = PlanFacts::of(&plan);
@@ -142,7 +142,7 @@ impl World {
             fleet,
             campaign: Campaign::new(plan, START),
             plan: facts,
-            server: Server::new(fleet, devices, region, uplink_data_rate, scenario.config.fmcport),
+            server: Server::new(fleet, devices, Radio::new(scenario), scenario.config.fmcport),
             nodes: (0..devices)
                 .map(|device| {
                     let keeps = if device < KEEP_BYTES { Keeps::Bytes } else { Keeps::Rank };
@@ -385,6 +385,8 @@ fn spec(scenario: &Scenario) -> CampaignSpec {
     spec.devices = (0..scenario.devices).map(device).collect();
     spec.session_start = scenario.session_start;
     spec.groups = vec![GroupSpec { parameters, redundancy: scenario.redundancy }];
+    spec.multicast_duty = scenario.multicast_duty;
+    spec.framing = scenario.framing;
     spec.uplink_data_rate = scenario.uplink_data_rate;
     spec.max_duration = scenario.max_duration;
     spec.config = scenario.config.clone();

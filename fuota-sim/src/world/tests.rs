@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use fuota_engine::airtime::Framing;
 use fuota_engine::campaign::io::SessionClass;
 use fuota_engine::campaign::spec::{Kind, PackageVersion, Redundancy};
 use fuota_engine::config::Config;
@@ -28,6 +29,8 @@ fn scenario() -> Scenario {
         uplink_loss: 0.1,
         redundancy: Redundancy::Fec(Percent::whole(60)),
         region: Region::Eu868,
+        multicast_duty: Region::Eu868.rx2_duty(),
+        framing: Framing::default(),
         data_rate: DataRate::from_wire(5),
         uplink_data_rate: DataRate::from_wire(5),
         uplink_period: Duration::from_secs(60),

@@ -99,7 +99,7 @@ impl World {
     /// Puts an uplink on air.
     fn send(&mut self, device: u32, uplink: Uplink) {
         let Some(node) = self.nodes.get_mut(device as usize) else { return };
-        let Some(parameters) = self.scenario.region.data_rate(self.scenario.uplink_data_rate) else { return };
+        let Some(parameters) = self.scenario.region.uplink(self.scenario.uplink_data_rate) else { return };
         let ends = self.now + parameters.modulation.uplink(uplink.1.len());
         // Until the second window has passed, or a downlink has come, nothing else can be sent.
         node.busy_until = ends + RX2_DELAY;

@@ -3,6 +3,7 @@
 use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
+use fuota_engine::airtime::Framing;
 use fuota_engine::campaign::event::{Event, StageKind};
 use fuota_engine::campaign::io::SessionClass;
 use fuota_engine::campaign::spec::{Kind, PackageVersion, Redundancy};
@@ -33,6 +34,8 @@ pub(crate) fn quiet() -> Scenario {
         uplink_loss: 0.0,
         redundancy: Redundancy::Fec(Percent::whole(0)),
         region: Region::Eu868,
+        multicast_duty: Region::Eu868.rx2_duty(),
+        framing: Framing::default(),
         data_rate: DataRate::new(5).unwrap(),
         uplink_data_rate: DataRate::new(5).unwrap(),
         uplink_period: Duration::from_secs(600),

@@ -43,9 +43,17 @@ pub enum PlanError {
     /// A class C device cannot take part in a class B session (TS005-1.0.0 §3.6).
     #[error("device {0} listens in class C, which a class B session excludes")]
     ClassConflict(DevEui),
-    /// The region does not define the data rate.
-    #[error("{} does not define data rate {dr}", region.name())]
-    UndefinedDataRate {
+    /// The region has no downlinks at the group's data rate.
+    #[error("{region} has no downlinks at data rate {dr}")]
+    DownlinkDataRate {
+        /// The data rate's index.
+        dr: u8,
+        /// The region.
+        region: Region,
+    },
+    /// The region has no uplinks at the fleet's data rate.
+    #[error("{region} has no uplinks at data rate {dr}")]
+    UplinkDataRate {
         /// The data rate's index.
         dr: u8,
         /// The region.

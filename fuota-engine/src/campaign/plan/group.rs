@@ -71,8 +71,8 @@ impl GroupPlan {
     ) -> Result<Self, PlanError> {
         let parameters = group.parameters;
         let data_rate = parameters.data_rate;
-        let undefined = PlanError::UndefinedDataRate { dr: data_rate.get(), region: spec.region };
-        let rate = spec.region.data_rate(data_rate).ok_or(undefined)?;
+        let undefined = PlanError::DownlinkDataRate { dr: data_rate.get(), region: spec.region };
+        let rate = spec.region.downlink(data_rate).ok_or(undefined)?;
         // In class B frequency 0 means the region's hopping (TS005-1.0.0 §3.6); in class C it is reserved.
         let hopping = matches!(parameters.class, SessionClass::B { .. }) && parameters.frequency.hz() == 0;
         if parameters.frequency.is_reserved() && !hopping {
@@ -94,7 +94,7 @@ impl GroupPlan {
                 Redundancy::Fec(_) => Policy::Fixed { parity },
                 Redundancy::Rounds => Policy::Carousel { rounds_max: spec.config.datafrag_loops_max },
             };
-            let (airtime, gap) = (plan.downlink.downlink(frame), plan.gap(spec, frame));
+            let (airtime, gap) = (plan.downlink.framed(frame, spec.framing), plan.gap(spec, frame));
             plan.block = Some(Block { geometry, parity, airtime, gap });
         }
         Ok(plan)
@@ -102,7 +102,7 @@ impl GroupPlan {
 
     /// Least time from the start of a multicast downlink with `frm_payload` octets to the start of the next.
     pub(super) fn gap(&self, spec: &CampaignSpec, frm_payload: usize) -> Duration {
-        let duty = spec.region.rx2_duty().gap(self.downlink.downlink(frm_payload));
+        let duty = spec.multicast_duty.gap(self.downlink.framed(frm_payload, spec.framing));
         let gap = duty.max(spec.config.mcast_msg_delay);
         match self.parameters.class {
             SessionClass::C => gap,

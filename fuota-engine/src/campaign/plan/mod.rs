@@ -34,6 +34,7 @@ pub struct Plan {
     required: u32,
     block_ack_delay: BlockAckDelay,
     uplink: Modulation,
+    rx1: Modulation,
     longest_period: Duration,
 }
 
@@ -45,9 +46,11 @@ impl Plan {
     pub fn new(spec: CampaignSpec) -> Result<Self, PlanError> {
         check_spec(&spec)?;
         let devices = check_devices(&spec)?;
-        let uplink = spec.region.data_rate(spec.uplink_data_rate);
-        let undefined = PlanError::UndefinedDataRate { dr: spec.uplink_data_rate.get(), region: spec.region };
+        let uplink = spec.region.uplink(spec.uplink_data_rate);
+        let undefined = PlanError::UplinkDataRate { dr: spec.uplink_data_rate.get(), region: spec.region };
         let uplink = uplink.ok_or(undefined)?.modulation;
+        let rx1 = spec.region.downlink(spec.region.rx1_data_rate(spec.uplink_data_rate));
+        let rx1 = rx1.ok_or(undefined)?.modulation;
         let groups = plan_groups(&spec)?;
         check_limits(&spec, &groups)?;
 
@@ -56,6 +59,7 @@ impl Plan {
             required: u32::try_from(required).unwrap_or(devices),
             block_ack_delay: block_ack_delay(&spec.config, devices),
             uplink,
+            rx1,
             longest_period: spec.devices.iter().map(|d| d.uplink_period).max().unwrap_or_default(),
             groups,
             spec,

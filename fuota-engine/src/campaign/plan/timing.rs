@@ -143,7 +143,7 @@ impl Plan {
     /// From the beginning of the session stage to a computed start.
     fn session_delay(&self) -> Duration {
         self.spec.config.mcsession_delay.unwrap_or_else(|| {
-            let one = self.spec.region.rx1_duty().gap(self.uplink.downlink(MC_GROUP_SETUP_LEN));
+            let one = self.spec.region.rx1_duty().gap(self.rx1.downlink(MC_GROUP_SETUP_LEN));
             let reach_all = one.max(self.spec.config.ucast_msg_delay).saturating_mul(self.device_count());
             reach_all.saturating_add(self.patience()).saturating_add(self.late_answer_time())
         })
@@ -178,10 +178,10 @@ impl Plan {
     /// How long one gateway takes to send a request of `octets` to every device.
     fn queue_time(&self, octets: usize) -> Duration {
         let region = self.spec.region;
-        let rx1 = region.rx1_duty().gap(self.uplink.downlink(octets)).as_secs_f64();
-        let rx2 = region
-            .data_rate(region.rx2_data_rate())
-            .map_or(f64::INFINITY, |dr| region.rx2_duty().gap(dr.modulation.downlink(octets)).as_secs_f64());
+        let rx1 = region.rx1_duty().gap(self.rx1.downlink(octets)).as_secs_f64();
+        let rx2 = region.downlink(region.rx2_data_rate()).map_or(f64::INFINITY, |dr| {
+            self.spec.multicast_duty.gap(dr.modulation.downlink(octets)).as_secs_f64()
+        });
         Duration::from_secs_f64(f64::from(self.device_count()) / (1.0 / rx1 + 1.0 / rx2))
     }
 

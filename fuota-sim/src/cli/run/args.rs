@@ -6,7 +6,7 @@ use std::time::Duration;
 use clap::builder::RangedU64ValueParser;
 use clap::{Args, ValueEnum};
 use fuota_engine::percent::Percent;
-use fuota_engine::region::Region;
+use fuota_engine::region::{DwellTime, Region};
 use fuota_engine::time::GpsInstant;
 use fuota_proto::{DataRate, PingSlotPeriodicity, Version};
 
@@ -86,9 +86,13 @@ pub(crate) struct RunArgs {
     #[arg(long, default_value = "EU868", value_parser = region)]
     pub(crate) region: Region,
 
-    /// Data rate of the multicast session
-    #[arg(long, value_name = "DR", default_value = "5", value_parser = data_rate)]
-    pub(crate) dr: DataRate,
+    /// Whether a frame may be on air for 400 ms only (1); AS923 only
+    #[arg(long, value_name = "0|1", value_parser = dwell_time)]
+    pub(crate) dwell_time: Option<DwellTime>,
+
+    /// Data rate of the multicast session [default: 5, in US915 13]
+    #[arg(long, value_name = "DR", value_parser = data_rate)]
+    pub(crate) dr: Option<DataRate>,
 
     /// Octets of data per fragment [default: as many as the data rate carries]
     #[arg(long, value_name = "N")]
@@ -110,9 +114,9 @@ pub(crate) struct RunArgs {
     #[arg(long, value_name = "TIME", default_value = "600s", value_parser = duration)]
     pub(crate) uplink_period: Duration,
 
-    /// Data rate of uplinks and of their answers in RX1
-    #[arg(long, value_name = "DR", default_value = "5", value_parser = data_rate)]
-    pub(crate) uplink_dr: DataRate,
+    /// Data rate of uplinks, which decides that of RX1 [default: 5, in US915 3]
+    #[arg(long, value_name = "DR", value_parser = data_rate)]
+    pub(crate) uplink_dr: Option<DataRate>,
 
     /// Devices that are never heard
     #[arg(long, value_name = "N", default_value_t = 0, help_heading = "Faults")]
@@ -219,9 +223,13 @@ fn data_rate(text: &str) -> Result<DataRate, &'static str> {
 }
 
 fn region(text: &str) -> Result<Region, &'static str> {
-    let known = [Region::Eu868];
-    known
-        .into_iter()
-        .find(|region| region.name().eq_ignore_ascii_case(text))
-        .ok_or("the only region so far is EU868")
+    Region::find(text).ok_or("EU868, US915 or AS923 is expected")
+}
+
+fn dwell_time(text: &str) -> Result<DwellTime, &'static str> {
+    match text {
+        "0" => Ok(DwellTime::Unlimited),
+        "1" => Ok(DwellTime::Limited),
+        _ => Err("0 (no limit) or 1 (400 ms) is expected"),
+    }
 }

@@ -4,6 +4,7 @@ use std::io;
 use std::path::PathBuf;
 
 use fuota_engine::config::ConfigError;
+use fuota_engine::region::Region;
 
 use crate::world::SimError;
 
@@ -41,6 +42,12 @@ pub(super) enum RunError {
         faulty: u64,
         /// The fleet.
         devices: u32,
+    },
+    /// The region's dwell time is no choice.
+    #[error("--dwell-time is for AS923; {region} leaves no choice")]
+    DwellTime {
+        /// The region.
+        region: Region,
     },
     /// The simulation cannot begin or go on.
     #[error(transparent)]

@@ -71,7 +71,7 @@ pub(super) fn run(args: &RunArgs) -> Outcome {
 fn warn_of_weak_parity(scenario: &Scenario, plan: &Plan) {
     let Some(block) = plan.groups().first().and_then(GroupPlan::block) else { return };
     let (rule, nb_frag) = (scenario.parity_rule(), block.geometry.nb_frag());
-    let better = scenario.region.data_rate(scenario.data_rate).and_then(|carries| {
+    let better = scenario.region.downlink(scenario.data_rate).and_then(|carries| {
         let longest = carries.max_payload.saturating_sub(DATA_FRAGMENT_OVERHEAD);
         pick_frag_size(scenario.image.len(), longest, scenario.loss).ok()
     });

@@ -3,6 +3,7 @@
 use std::fs;
 use std::path::Path;
 
+use fuota_engine::airtime::Framing;
 use fuota_engine::campaign::io::SessionClass;
 use fuota_engine::campaign::spec::{FirmwareSpec, Kind, PackageVersion, Redundancy};
 use fuota_engine::config::{Config, IgnoredKey};
@@ -43,6 +44,13 @@ pub(super) fn scenario(args: &RunArgs) -> Result<(Scenario, Vec<IgnoredKey>), Ru
     if faulty > args.devices.into() {
         return Err(RunError::Faults { faulty, devices: args.devices });
     }
+    let region = match args.dwell_time {
+        None => args.region,
+        Some(dwell_time) => {
+            let limited = args.region.with_dwell_time(dwell_time);
+            limited.ok_or(RunError::DwellTime { region: args.region })?
+        }
+    };
     let scenario = Scenario {
         kind: kind(args),
         class: match args.class {
@@ -56,9 +64,11 @@ pub(super) fn scenario(args: &RunArgs) -> Result<(Scenario, Vec<IgnoredKey>), Ru
         loss: args.loss,
         uplink_loss: args.uplink_loss,
         redundancy: if args.no_fec { Redundancy::Rounds } else { Redundancy::Fec(args.redundancy) },
-        region: args.region,
-        data_rate: args.dr,
-        uplink_data_rate: args.uplink_dr,
+        region,
+        multicast_duty: region.rx2_duty(),
+        framing: Framing::default(),
+        data_rate: args.dr.unwrap_or(region.usual_multicast_data_rate()),
+        uplink_data_rate: args.uplink_dr.unwrap_or(region.usual_uplink_data_rate()),
         uplink_period: args.uplink_period,
         max_duration: args.max_duration,
         config,

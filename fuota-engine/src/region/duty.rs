@@ -1,0 +1,75 @@
+//! Duty cycles.
+
+use core::time::Duration;
+
+use crate::percent::Percent;
+
+/// Share of time that a transmitter may be on air: after a frame it is silent until the frame's time on air is this
+/// share of what has passed since the frame's start.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct DutyCycle {
+    on: u32,
+    of: u32,
+}
+
+impl DutyCycle {
+    /// No limit.
+    pub const UNLIMITED: Self = Self::one_in(1);
+
+    /// One part in `divisor`; 1 (or 0) means no limit.
+    #[must_use]
+    pub const fn one_in(divisor: u32) -> Self {
+        Self { on: 1, of: if divisor == 0 { 1 } else { divisor } }
+    }
+
+    /// A share of more than 0 and at most 100 %.
+    #[must_use]
+    pub fn share(share: Percent) -> Option<Self> {
+        /// A percentage has six decimals, so this many parts are exact.
+        const PARTS: u32 = 100_000_000;
+        let on = u32::try_from(share.of_ceil(PARTS)).ok().filter(|on| (1..=PARTS).contains(on))?;
+        let common = greatest_common_divisor(on, PARTS);
+        Some(Self { on: on / common, of: PARTS / common })
+    }
+
+    /// Least time from the start of a frame of `airtime` to the start of the next, in whole microseconds.
+    #[must_use]
+    pub fn gap(self, airtime: Duration) -> Duration {
+        let micros = (airtime.as_micros() * u128::from(self.of)).div_ceil(u128::from(self.on));
+        u64::try_from(micros).map_or(Duration::MAX, Duration::from_micros)
+    }
+
+    /// The share as a number from 0 to 1.
+    #[must_use]
+    pub fn as_fraction(self) -> f64 {
+        f64::from(self.on) / f64::from(self.of)
+    }
+}
+
+const fn greatest_common_divisor(a: u32, b: u32) -> u32 {
+    if b == 0 { a } else { greatest_common_divisor(b, a % b) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn shares_and_divisors_that_mean_the_same_are_the_same() {
+        let share = |text: &str| DutyCycle::share(text.parse().unwrap());
+        assert_eq!(share("10"), Some(DutyCycle::one_in(10)));
+        assert_eq!(share("1"), Some(DutyCycle::one_in(100)));
+        assert_eq!(share("100"), Some(DutyCycle::UNLIMITED));
+        assert_eq!((share("0"), share("100.000001")), (None, None));
+        assert_eq!(DutyCycle::one_in(0), DutyCycle::UNLIMITED);
+    }
+
+    #[test]
+    fn gaps_are_exact_or_rounded_up() {
+        let frame = Duration::from_micros(394_496);
+        assert_eq!(DutyCycle::one_in(10).gap(frame), Duration::from_micros(3_944_960));
+        let third = DutyCycle::share("3".parse().unwrap()).unwrap();
+        assert_eq!(third.gap(frame), Duration::from_micros(13_149_867), "13149866.67");
+        assert!((third.as_fraction() - 0.03).abs() < 1e-12);
+    }
+}
