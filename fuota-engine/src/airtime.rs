@@ -55,6 +55,12 @@ impl Modulation {
         self.frame(frm_payload + FRAME_OVERHEAD, true)
     }
 
+    /// Length of a symbol: 2^SF / BW.
+    #[must_use]
+    pub fn symbol(self) -> Duration {
+        Duration::from_micros(self.quarter_symbol_micros() * 4)
+    }
+
     /// Time on air of a frame of `phy_payload` octets with explicit header.
     #[must_use]
     pub fn frame(self, phy_payload: usize, crc: bool) -> Duration {
@@ -72,7 +78,7 @@ impl Modulation {
     /// every figure a whole number of microseconds.
     fn on_air(self, phy_payload: usize, crc: bool, header: Header) -> Duration {
         let sf = i64::from(self.spreading_factor);
-        let quarter_micros = (1u64 << self.spreading_factor) * 1000 / u64::from(self.bandwidth_khz) / 4;
+        let quarter_micros = self.quarter_symbol_micros();
         // Low data rate optimisation is due from symbols of 16 ms up.
         let optimised = quarter_micros * 4 >= 16_000;
         let bits = 8 * i64::try_from(phy_payload).unwrap_or(i64::from(u32::MAX)) - 4 * sf
@@ -88,6 +94,10 @@ impl Modulation {
         };
         let quarters = u64::from(preamble) * 4 + 17 + symbols * 4;
         Duration::from_micros(quarters * quarter_micros)
+    }
+
+    fn quarter_symbol_micros(self) -> u64 {
+        (1u64 << self.spreading_factor) * 1000 / u64::from(self.bandwidth_khz) / 4
     }
 }
 

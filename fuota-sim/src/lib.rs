@@ -4,7 +4,9 @@
 
 pub mod channel;
 pub mod cli;
+pub mod energy;
 mod fleet;
+pub mod forecast;
 mod frame;
 mod node;
 mod ping;
@@ -14,4 +16,5 @@ pub mod report;
 pub mod rng;
 pub mod scenario;
 mod server;
+pub mod theory;
 pub mod world;

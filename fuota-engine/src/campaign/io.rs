@@ -4,12 +4,14 @@
 //! ([`Output`]), in one ordered stream.
 
 use alloc::vec::Vec;
+use core::time::Duration;
 
 use fuota_proto::{
     DataRate, Descriptor, EncryptedMcKey, FragIndex, Frequency, McAddr, McGroupId, Mic, PingSlotPeriodicity,
 };
 
 use super::event::{Event, Outcome};
+use super::plan::{LONGEST_CLASS_B_SESSION, LONGEST_CLASS_C_SESSION};
 use super::record::Record;
 use crate::ids::{DevEui, GroupId, TxId};
 use crate::time::GpsInstant;
@@ -234,4 +236,30 @@ pub enum SessionClass {
     },
     /// All the time.
     C,
+}
+
+impl SessionClass {
+    /// Time from the start of one multicast frame to the start of the next if at least `gap` has to pass between
+    /// them. In class B a frame starts in a ping slot, and those come every 2^(5+k) slots of 30 ms.
+    #[must_use]
+    pub fn paced(self, gap: Duration) -> Duration {
+        match self {
+            Self::C => gap,
+            Self::B { periodicity } => {
+                let period = Duration::from_millis(960 << periodicity.get());
+                let periods = gap.as_micros().div_ceil(period.as_micros()).max(1);
+                period.saturating_mul(u32::try_from(periods).unwrap_or(u32::MAX))
+            }
+        }
+    }
+
+    /// The longest session that a request can ask for: 2^15 s in class C, 2^15 beacon periods in class B
+    /// (TS005-1.0.0 §3.5 and §3.6).
+    #[must_use]
+    pub const fn longest_session(self) -> Duration {
+        match self {
+            Self::B { .. } => LONGEST_CLASS_B_SESSION,
+            Self::C => LONGEST_CLASS_C_SESSION,
+        }
+    }
 }

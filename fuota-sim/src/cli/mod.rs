@@ -3,7 +3,9 @@
 mod codec;
 mod console;
 mod fec;
+mod plan;
 mod run;
+mod values;
 
 use std::error::Error;
 use std::process::ExitCode;
@@ -23,6 +25,8 @@ struct Cli {
 enum Verb {
     /// One campaign in virtual time: image, fleet and radio in, report out
     Run(Box<run::RunArgs>),
+    /// What would it take: fragments, airtime, duration, energy, chance of success
+    Plan(Box<plan::PlanArgs>),
     /// The erasure code: encode and decode files, look at parity rows, compare codes
     #[command(subcommand)]
     Fec(fec::Verb),
@@ -47,6 +51,7 @@ pub fn main() -> ExitCode {
     let outcome = match Cli::try_parse() {
         Ok(cli) => match cli.verb {
             Verb::Run(args) => run::run(&args),
+            Verb::Plan(args) => plan::run(&args),
             Verb::Fec(verb) => fec::run(verb),
             Verb::Codec(verb) => codec::run(&verb),
         },

@@ -9,6 +9,7 @@ mod warning;
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use comfy_table::{LineStyle, TableStyle};
 use fuota_engine::campaign::event::{DeviceStatus, FailureReason, StageKind};
 use fuota_engine::campaign::io::SessionClass;
 use fuota_engine::campaign::spec::Kind;
@@ -23,8 +24,13 @@ pub use self::warning::{warning_name, warning_text};
 
 use crate::record::{DeviceRecord, RunRecord};
 
+/// Rules above, below and under the header.
+pub(crate) const RULED: TableStyle =
+    TableStyle::new().top_border(RULE).header_separator(RULE).bottom_border(RULE);
+const RULE: LineStyle = LineStyle::none().fill('─').junction('─');
+
 /// Seconds with microseconds after the point: the double nearest to the decimal figure, so that it prints as such.
-fn seconds(time: Duration) -> f64 {
+pub(crate) fn seconds(time: Duration) -> f64 {
     time.as_micros() as f64 / 1e6
 }
 
@@ -58,7 +64,7 @@ const fn kind_name(kind: Kind) -> &'static str {
 }
 
 /// The class in which devices listen to the group.
-const fn class_name(class: SessionClass) -> &'static str {
+pub(crate) const fn class_name(class: SessionClass) -> &'static str {
     match class {
         SessionClass::B { .. } => "B",
         SessionClass::C => "C",

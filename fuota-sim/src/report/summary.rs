@@ -3,16 +3,13 @@
 use std::fmt::Write;
 use std::time::Duration;
 
-use comfy_table::{CellAlignment, LineStyle, Table, TableStyle};
+use comfy_table::{CellAlignment, Table};
 use fuota_engine::campaign::spec::{Kind, Redundancy};
 
-use super::{class_name, failed, failures, humanise, kind_name, seconds};
+use super::{RULED, class_name, failed, failures, humanise, kind_name, seconds};
 use crate::record::RunRecord;
 use crate::scenario::Scenario;
 
-/// Rules above, below and under the header.
-const RULED: TableStyle = TableStyle::new().top_border(RULE).header_separator(RULE).bottom_border(RULE);
-const RULE: LineStyle = LineStyle::none().fill('─').junction('─');
 /// Failed devices that are named; the rest are counted.
 const NAMED: usize = 10;
 

@@ -4,8 +4,8 @@ use core::time::Duration;
 
 use fuota_fec::Geometry;
 
+use super::MAX_FRAGMENTS;
 use super::error::{Bound, PlanError, Remedy};
-use super::{LONGEST_CLASS_B_SESSION, LONGEST_CLASS_C_SESSION, MAX_FRAGMENTS};
 use crate::airtime::Modulation;
 use crate::campaign::io::{GroupParameters, SessionClass};
 use crate::campaign::policy::Policy;
@@ -103,16 +103,7 @@ impl GroupPlan {
     /// Least time from the start of a multicast downlink with `frm_payload` octets to the start of the next.
     pub(super) fn gap(&self, spec: &CampaignSpec, frm_payload: usize) -> Duration {
         let duty = spec.multicast_duty.gap(self.downlink.framed(frm_payload, spec.framing));
-        let gap = duty.max(spec.config.mcast_msg_delay);
-        match self.parameters.class {
-            SessionClass::C => gap,
-            // A frame starts in a ping slot, and those come every 2^(5+k) slots of 30 ms.
-            SessionClass::B { periodicity } => {
-                let period = Duration::from_millis(960 << periodicity.get());
-                let periods = gap.as_micros().div_ceil(period.as_micros()).max(1);
-                period.saturating_mul(u32::try_from(periods).unwrap_or(u32::MAX))
-            }
-        }
+        self.parameters.class.paced(duty.max(spec.config.mcast_msg_delay))
     }
 
     /// From SessionTime to the first fragment: clocks may be late and windows take time to open. In class B the
@@ -128,10 +119,7 @@ impl GroupPlan {
 
     /// The longest session of the group's class (TS005-1.0.0 §3.5 and §3.6).
     pub(super) const fn longest_session(&self) -> Duration {
-        match self.parameters.class {
-            SessionClass::B { .. } => LONGEST_CLASS_B_SESSION,
-            SessionClass::C => LONGEST_CLASS_C_SESSION,
-        }
+        self.parameters.class.longest_session()
     }
 
     /// One round and its poll must fit the longest session and the campaign.

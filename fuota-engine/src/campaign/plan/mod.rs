@@ -123,7 +123,8 @@ impl Plan {
     }
 
     /// How long devices spread their status answers.
-    pub(super) const fn block_ack_delay(&self) -> BlockAckDelay {
+    #[must_use]
+    pub const fn block_ack_delay(&self) -> BlockAckDelay {
         self.block_ack_delay
     }
 

@@ -25,7 +25,8 @@ pub(in crate::campaign) const START_MARGIN: Duration = Duration::from_secs(10);
 
 impl Plan {
     /// How long a poll by multicast waits for its answers.
-    pub(in crate::campaign) fn poll_window(&self) -> Duration {
+    #[must_use]
+    pub fn poll_window(&self) -> Duration {
         let answers = Duration::from_secs(u64::from(self.block_ack_delay.window_s()));
         answers.saturating_add(self.spec.config.fsession_status_timeout)
     }
@@ -44,7 +45,8 @@ impl Plan {
     }
 
     /// From SessionTime to the first fragment.
-    pub(in crate::campaign) fn first_fragment_offset(&self, group: &GroupPlan) -> Duration {
+    #[must_use]
+    pub fn first_fragment_offset(&self, group: &GroupPlan) -> Duration {
         group.first_fragment_offset(&self.spec)
     }
 
@@ -153,7 +155,8 @@ impl Plan {
     ///
     /// All but the last are bound by the gateway's budgets: RX1 at the uplink data rate and RX2 at its own take
     /// turns; a third try is needed by someone in any large fleet. The last has its fixed length.
-    pub(super) fn setup_estimate(&self) -> Duration {
+    #[must_use]
+    pub fn setup_estimate(&self) -> Duration {
         let third_try = self.longest_period.saturating_mul((1 + RESPONSE_PERIODS) * 2);
         let stage = |octets| self.queue_time(octets).saturating_add(third_try);
         let fragmentation = match self.spec.kind {

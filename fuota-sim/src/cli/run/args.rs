@@ -10,14 +10,11 @@ use fuota_engine::region::{DwellTime, Region};
 use fuota_engine::time::GpsInstant;
 use fuota_proto::{DataRate, PingSlotPeriodicity, Version};
 
+use super::super::values::{
+    ClassArg, DEVICES_MAX, data_rate, dwell_time, percent_up_to, periodicity, probability, redundancy,
+    region, time_span,
+};
 use super::moment::moment;
-
-/// Most devices in one fleet.
-pub(crate) const DEVICES_MAX: u32 = 1_000_000;
-/// Largest redundancy, in percent.
-const REDUNDANCY_MAX: u32 = 1_000;
-/// Longest duration that a flag accepts.
-const DURATION_MAX: Duration = Duration::from_secs(10 * 365 * 86_400);
 
 /// Runs one campaign in virtual time: every device of a simulated fleet gets its group, the image or new firmware
 /// over a lossy radio.
@@ -103,7 +100,7 @@ pub(crate) struct RunArgs {
     pub(crate) success_threshold: Option<Percent>,
 
     /// Longest duration of the campaign, such as 24h or 10d
-    #[arg(long, value_name = "TIME", default_value = "24h", value_parser = duration)]
+    #[arg(long, value_name = "TIME", default_value = "24h", value_parser = time_span)]
     pub(crate) max_duration: Duration,
 
     /// Most repeats of a request without an answer [default: 5]
@@ -111,7 +108,7 @@ pub(crate) struct RunArgs {
     pub(crate) msg_retries: Option<u8>,
 
     /// Time between a device's ordinary uplinks
-    #[arg(long, value_name = "TIME", default_value = "600s", value_parser = duration)]
+    #[arg(long, value_name = "TIME", default_value = "600s", value_parser = time_span)]
     pub(crate) uplink_period: Duration,
 
     /// Data rate of uplinks, which decides that of RX1 [default: 5, in US915 3]
@@ -162,74 +159,12 @@ pub(crate) enum KindArg {
     Firmware,
 }
 
-/// How devices listen to the group.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub(crate) enum ClassArg {
-    /// In ping slots
-    #[value(name = "B")]
-    B,
-    /// Without pause
-    #[value(name = "C")]
-    C,
-}
-
-fn periodicity(text: &str) -> Result<PingSlotPeriodicity, &'static str> {
-    let periodicity = text.parse().ok().and_then(|exponent| PingSlotPeriodicity::new(exponent).ok());
-    periodicity.ok_or("a number from 0 to 7 is expected")
-}
-
 fn version(text: &str) -> Result<Version, &'static str> {
     let parts: Result<Vec<u8>, _> = text.split('.').map(str::parse).collect();
     let parts = parts.ok().and_then(|parts| <[u8; 4]>::try_from(parts).ok());
     parts.map(Version::from_parts).ok_or("four numbers from 0 to 255 with points between them are expected")
 }
 
-fn probability(text: &str) -> Result<f64, &'static str> {
-    match text.parse() {
-        Ok(p) if (0.0..=1.0).contains(&p) => Ok(p),
-        _ => Err("a probability is a number from 0 to 1"),
-    }
-}
-
-fn redundancy(text: &str) -> Result<Percent, String> {
-    percent_up_to(text, REDUNDANCY_MAX)
-}
-
 fn threshold(text: &str) -> Result<Percent, String> {
     percent_up_to(text, 100)
-}
-
-fn percent_up_to(text: &str, most: u32) -> Result<Percent, String> {
-    match text.parse::<Percent>() {
-        Ok(percent) if percent <= Percent::whole(most) => Ok(percent),
-        Ok(_) => Err(format!("a percentage from 0 to {most} is expected")),
-        Err(error) => Err(format!("{error}; a percentage from 0 to {most} is expected")),
-    }
-}
-
-fn duration(text: &str) -> Result<Duration, String> {
-    let duration = humantime::parse_duration(text).map_err(|error| error.to_string())?;
-    if duration < Duration::from_secs(1) || duration > DURATION_MAX {
-        return Err("a duration from 1 s to 10 years is expected".into());
-    }
-    Ok(duration)
-}
-
-fn data_rate(text: &str) -> Result<DataRate, &'static str> {
-    text.parse()
-        .ok()
-        .and_then(|index| DataRate::new(index).ok())
-        .ok_or("a data rate is a number from 0 to 15")
-}
-
-fn region(text: &str) -> Result<Region, &'static str> {
-    Region::find(text).ok_or("EU868, US915 or AS923 is expected")
-}
-
-fn dwell_time(text: &str) -> Result<DwellTime, &'static str> {
-    match text {
-        "0" => Ok(DwellTime::Unlimited),
-        "1" => Ok(DwellTime::Limited),
-        _ => Err("0 (no limit) or 1 (400 ms) is expected"),
-    }
 }

@@ -4,8 +4,8 @@ use std::io;
 use std::path::PathBuf;
 
 use fuota_engine::config::ConfigError;
-use fuota_engine::region::Region;
 
+use super::super::values::NoDwellTime;
 use crate::world::SimError;
 
 /// Why `fuota run` does not get as far as a report; each fits on one line.
@@ -44,11 +44,8 @@ pub(super) enum RunError {
         devices: u32,
     },
     /// The region's dwell time is no choice.
-    #[error("--dwell-time is for AS923; {region} leaves no choice")]
-    DwellTime {
-        /// The region.
-        region: Region,
-    },
+    #[error(transparent)]
+    DwellTime(#[from] NoDwellTime),
     /// The simulation cannot begin or go on.
     #[error(transparent)]
     Simulation(#[from] SimError),

@@ -8,7 +8,8 @@ use fuota_engine::campaign::io::SessionClass;
 use fuota_engine::campaign::spec::{FirmwareSpec, Kind, PackageVersion, Redundancy};
 use fuota_engine::config::{Config, IgnoredKey};
 
-use super::args::{ClassArg, KindArg, RunArgs};
+use super::super::values::{ClassArg, with_dwell_time};
+use super::args::{KindArg, RunArgs};
 use super::builtin;
 use super::error::RunError;
 use crate::node::HARDWARE;
@@ -44,13 +45,7 @@ pub(super) fn scenario(args: &RunArgs) -> Result<(Scenario, Vec<IgnoredKey>), Ru
     if faulty > args.devices.into() {
         return Err(RunError::Faults { faulty, devices: args.devices });
     }
-    let region = match args.dwell_time {
-        None => args.region,
-        Some(dwell_time) => {
-            let limited = args.region.with_dwell_time(dwell_time);
-            limited.ok_or(RunError::DwellTime { region: args.region })?
-        }
-    };
+    let region = with_dwell_time(args.region, args.dwell_time)?;
     let scenario = Scenario {
         kind: kind(args),
         class: match args.class {
