@@ -7,10 +7,10 @@ mod common;
 
 use std::time::Duration;
 
-use common::{Heard, START, Stage, answer_missing, fragment, good, group, spec};
-use fuota_engine::campaign::event::{CampaignStatus, Cause, Event, StageKind};
+use common::{Heard, START, Stage, answer_missing, fragment, good, group, slot, spec};
+use fuota_engine::campaign::event::{CampaignStatus, Cause, Event, StageKind, Warning};
 use fuota_engine::campaign::io::{Dest, SessionClass};
-use fuota_engine::campaign::plan::{Plan, PlanError};
+use fuota_engine::campaign::plan::{Bound, Plan, PlanError};
 use fuota_engine::campaign::spec::{CampaignSpec, DeviceClass, Kind, Redundancy};
 use fuota_engine::ids::{DevEui, GroupId};
 use fuota_engine::time::GpsInstant;
@@ -93,10 +93,17 @@ fn class_b_sessions_start_at_a_beacon_and_fragments_keep_the_ping_period() {
         _ => None,
     });
     assert_eq!(scheduled.map(GpsInstant::wire_secs), Some(session_time));
-    // Fragments start with the session, one in each ping period of 0.96 · 2^3 s.
-    let sent: Vec<_> = stage.multicasts.iter().map(|(at, _)| *at).collect();
-    assert_eq!(Some(sent[0]), scheduled);
-    assert!(sent.windows(2).all(|pair| pair[1].since(pair[0]) == Duration::from_millis(7_680)));
+    // Fragments start with the session and each takes the first slot that there is after the one before.
+    assert_eq!(Some(stage.multicasts[0].0), scheduled);
+    let gap = stage.campaign.plan().groups()[0].block().unwrap().gap;
+    let periodicity = PingSlotPeriodicity::new(3).unwrap();
+    for pair in stage.on_air.windows(2) {
+        assert_eq!(pair[1], slot(periodicity, pair[0] + gap));
+    }
+    assert!(
+        !stage.warnings().contains(&Warning::ReportMissing),
+        "waiting for a slot is not a missing report"
+    );
 }
 
 #[test]
@@ -172,14 +179,27 @@ fn a_configured_start_is_kept_or_the_campaign_fails() {
 }
 
 #[test]
-fn in_class_b_the_duty_cycle_waits_for_whole_ping_periods() {
+fn without_reports_class_b_fragments_keep_whole_ping_periods() {
     let mut spec = class_b(1);
     spec.groups[0].parameters.class = SessionClass::B { periodicity: PingSlotPeriodicity::MIN };
     spec.groups[0].parameters.data_rate = DataRate::new(0).unwrap();
+    spec.config.summary_reports_disabled = true;
     let plan = Plan::new(spec).unwrap();
     let block = plan.groups()[0].block().unwrap();
     let period = Duration::from_millis(960);
     let duty = block.airtime * 10;
     assert!(block.gap >= duty && block.gap < duty + period);
     assert_eq!(block.gap.as_micros() % period.as_micros(), 0, "a frame starts in a slot only");
+}
+
+#[test]
+fn a_class_b_round_that_its_slots_make_too_long_is_refused() {
+    // One slot in 128 s and, by bad luck, only every other one can be used.
+    let mut spec = class_b(1);
+    spec.groups[0].parameters.class = SessionClass::B { periodicity: PingSlotPeriodicity::MAX };
+    spec.max_duration = Duration::from_secs(11 * 128);
+    assert!(matches!(
+        Plan::new(spec).unwrap_err(),
+        PlanError::RoundTooLong { frames: 11, bound: Bound::MaxDuration, .. }
+    ));
 }

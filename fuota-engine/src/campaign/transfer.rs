@@ -41,7 +41,7 @@ impl Campaign {
             return false;
         };
         let start = self.now.max(state.next_multicast);
-        let end = start + self.plan.fragments_duration(group) + self.plan.poll_window();
+        let end = start + self.plan.fragments_duration(group) + self.plan.poll_duration(group);
         end <= self.deadline && state.session.is_some_and(|session| end <= session.end)
     }
 
@@ -80,9 +80,9 @@ impl Campaign {
 
     /// A multicast downlink was handed to the network server.
     fn note_multicast(&mut self, group: u8, serial: u32, cargo: Cargo, gap: Duration) {
-        let timeout = self.plan.config().summary_report_timeout;
         let waits = !self.plan.config().summary_reports_disabled;
-        let gives_up_at = (!timeout.is_zero()).then(|| self.now + timeout);
+        let timeout = self.plan.group(group).and_then(|group| self.plan.report_timeout(group));
+        let gives_up_at = timeout.map(|timeout| self.now + timeout);
         if let Some(state) = self.groups.get_mut(usize::from(group)) {
             state.next_multicast = self.now + gap;
             state.frames_left = state.frames_left.saturating_sub(1);

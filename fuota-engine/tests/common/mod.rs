@@ -25,7 +25,7 @@ use fuota_engine::ids::{DevEui, GroupId};
 use fuota_engine::percent::Percent;
 use fuota_engine::region::Region;
 use fuota_engine::time::GpsInstant;
-use fuota_proto::{DataRate, EncryptedMcKey, McAddr, McGroupId, Mic};
+use fuota_proto::{DataRate, EncryptedMcKey, McAddr, McGroupId, Mic, PingSlotPeriodicity};
 
 #[allow(unused_imports)] // each test file uses its own part
 pub use self::script::{
@@ -68,6 +68,18 @@ pub fn spec(count: u64) -> CampaignSpec {
     spec
 }
 
+/// The first ping slot from `wanted` on; where a beacon period's slots begin differs from one to the next.
+pub fn slot(periodicity: PingSlotPeriodicity, wanted: GpsInstant) -> GpsInstant {
+    let (per_beacon, beacon) = (periodicity.pings_per_beacon_period(), wanted.as_secs() / 128);
+    let slots = |beacon: u64| {
+        let first = (beacon * 1_237) % u64::from(4_096 / per_beacon);
+        let slot = move |n: u64| 2_120 + 30 * (first + n * u64::from(4_096 / per_beacon));
+        (0..u64::from(per_beacon))
+            .map(move |n| GpsInstant::from_secs(beacon * 128) + Duration::from_millis(slot(n)))
+    };
+    slots(beacon).chain(slots(beacon + 1)).find(|slot| *slot >= wanted).unwrap()
+}
+
 struct Device {
     script: Script,
     group: GroupId,
@@ -98,6 +110,8 @@ pub struct Stage {
     pub outcome: Option<Outcome>,
     /// Every multicast frame handed to the network server, with its moment.
     pub multicasts: Vec<(GpsInstant, Transmit)>,
+    /// When those that were sent went on air.
+    pub on_air: Vec<GpsInstant>,
     devices: Vec<Device>,
     agenda: BTreeMap<(GpsInstant, u64), Happening>,
     serial: u64,
@@ -139,6 +153,7 @@ impl Stage {
             records: Vec::new(),
             outcome: None,
             multicasts: Vec::new(),
+            on_air: Vec::new(),
             devices: groups.into_iter().map(device).collect(),
             agenda: BTreeMap::new(),
             serial: 0,
@@ -344,10 +359,14 @@ impl Stage {
                 self.multicasts.push((self.now, tx.clone()));
                 match (self.fate)(self.multicasts.len() as u32, &tx) {
                     None => {
-                        let data_rate = self.plan.groups()[usize::from(group.0)].parameters().data_rate;
-                        let airtime = Region::Eu868.data_rate(data_rate).unwrap().modulation;
-                        let airtime = airtime.downlink(tx.payload.len());
-                        self.schedule(tx.not_before + airtime, Happening::Sent(tx));
+                        let parameters = self.plan.groups()[usize::from(group.0)].parameters();
+                        let modulation = Region::Eu868.data_rate(parameters.data_rate).unwrap().modulation;
+                        let start = match parameters.class {
+                            SessionClass::B { periodicity } => slot(periodicity, tx.not_before),
+                            SessionClass::C => tx.not_before,
+                        };
+                        self.on_air.push(start);
+                        self.schedule(start + modulation.downlink(tx.payload.len()), Happening::Sent(tx));
                     }
                     Some(Report::Dropped) => {} // the frame and its report are lost
                     Some(report) => {

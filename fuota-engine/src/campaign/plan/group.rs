@@ -6,6 +6,7 @@ use fuota_fec::Geometry;
 
 use super::MAX_FRAGMENTS;
 use super::error::{Bound, PlanError, Remedy};
+use super::pacing::{Pacing, slot_wait};
 use crate::airtime::Modulation;
 use crate::campaign::io::{GroupParameters, SessionClass};
 use crate::campaign::policy::Policy;
@@ -103,7 +104,35 @@ impl GroupPlan {
     /// Least time from the start of a multicast downlink with `frm_payload` octets to the start of the next.
     pub(super) fn gap(&self, spec: &CampaignSpec, frm_payload: usize) -> Duration {
         let duty = spec.multicast_duty.gap(self.downlink.framed(frm_payload, spec.framing));
-        self.parameters.class.paced(duty.max(spec.config.mcast_msg_delay))
+        let gap = duty.max(spec.config.mcast_msg_delay);
+        match self.parameters.class {
+            // Nobody says when a frame went on air, so each gets the time of a slot that it may have to itself.
+            class @ SessionClass::B { .. } if spec.config.summary_reports_disabled => class.paced(gap),
+            SessionClass::B { .. } | SessionClass::C => gap,
+        }
+    }
+
+    /// How fragments follow one another; `None` in a multicast setup campaign.
+    fn pacing(&self) -> Option<Pacing> {
+        let slots = match self.parameters.class {
+            SessionClass::B { periodicity } => Some(periodicity),
+            SessionClass::C => None,
+        };
+        self.block.map(|block| Pacing { gap: block.gap, slots })
+    }
+
+    /// From the moment when a round's first fragment may be sent to the moment when the poll after it may be.
+    pub(super) fn fragments_duration(&self) -> Duration {
+        let (Some(pacing), Some(block)) = (self.pacing(), &self.block) else { return Duration::ZERO };
+        pacing.duration(u32::from(block.frames()).saturating_mul(self.copies))
+    }
+
+    /// Longest time that a frame may have to wait for the moment when its devices listen.
+    pub(super) fn listening_wait(&self) -> Duration {
+        match self.parameters.class {
+            SessionClass::B { periodicity } => slot_wait(periodicity),
+            SessionClass::C => Duration::ZERO,
+        }
     }
 
     /// From SessionTime to the first fragment: clocks may be late and windows take time to open. In class B the
@@ -122,12 +151,11 @@ impl GroupPlan {
         self.parameters.class.longest_session()
     }
 
-    /// One round and its poll must fit the longest session and the campaign.
-    pub(super) fn check_round(&self, spec: &CampaignSpec, poll: Duration) -> Result<(), PlanError> {
-        let Some(block) = &self.block else { return Ok(()) };
+    /// One round and what is `around` it must fit the longest session and the campaign.
+    pub(super) fn check_round(&self, spec: &CampaignSpec, around: Duration) -> Result<(), PlanError> {
+        let (Some(block), Some(pacing)) = (&self.block, self.pacing()) else { return Ok(()) };
         let frames = u32::from(block.frames()) * self.copies;
-        let around = self.first_fragment_offset(spec).saturating_add(poll);
-        let needed = block.gap.saturating_mul(frames).saturating_add(around);
+        let needed = self.fragments_duration().saturating_add(around);
         let (allowed, bound) = if spec.max_duration < self.longest_session() {
             (spec.max_duration, Bound::MaxDuration)
         } else {
@@ -136,14 +164,9 @@ impl GroupPlan {
         if needed <= allowed {
             return Ok(());
         }
-        let fitting = allowed.saturating_sub(around).as_micros() / block.gap.as_micros().max(1);
-        let fitting = u32::try_from(fitting).unwrap_or(u32::MAX) / self.copies;
-        let remedy = largest_image(
-            spec,
-            self.redundancy(spec),
-            fitting.min(MAX_FRAGMENTS),
-            block.geometry.frag_size(),
-        );
+        let most = MAX_FRAGMENTS.saturating_mul(self.copies);
+        let fitting = pacing.frames_within(allowed.saturating_sub(around), most) / self.copies;
+        let remedy = largest_image(spec, self.redundancy(spec), fitting, block.geometry.frag_size());
         Err(PlanError::RoundTooLong { frames, needed, allowed, bound, remedy })
     }
 

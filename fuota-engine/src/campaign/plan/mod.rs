@@ -2,6 +2,7 @@
 
 mod error;
 mod group;
+mod pacing;
 pub(super) mod timing;
 
 use alloc::vec::Vec;
@@ -65,7 +66,7 @@ impl Plan {
             spec,
         };
         for group in &plan.groups {
-            group.check_round(&plan.spec, plan.poll_window())?;
+            group.check_round(&plan.spec, plan.around_round(group))?;
         }
         Ok(plan)
     }

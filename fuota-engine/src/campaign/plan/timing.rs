@@ -31,17 +31,30 @@ impl Plan {
         answers.saturating_add(self.spec.config.fsession_status_timeout)
     }
 
-    /// From a session's opening to the last bit of a round's last fragment and the end of its poll.
-    pub(in crate::campaign) fn round_duration(&self, group: &GroupPlan) -> Duration {
-        let fragments = self.fragments_duration(group);
-        fragments.saturating_add(self.first_fragment_offset(group)).saturating_add(self.poll_window())
+    /// How long a poll by multicast takes in a group, until its answers are in.
+    pub(in crate::campaign) fn poll_duration(&self, group: &GroupPlan) -> Duration {
+        self.poll_window().saturating_add(group.listening_wait())
     }
 
-    /// From the start of a round's first fragment to the moment when the duty cycle allows a further frame.
+    /// How long the report on a multicast downlink is waited for; `None`: for ever.
+    pub(in crate::campaign) fn report_timeout(&self, group: &GroupPlan) -> Option<Duration> {
+        let timeout = self.spec.config.summary_report_timeout;
+        (!timeout.is_zero()).then(|| timeout.saturating_add(group.listening_wait()))
+    }
+
+    /// From a session's opening to the last bit of a round's last fragment and the end of its poll.
+    pub(in crate::campaign) fn round_duration(&self, group: &GroupPlan) -> Duration {
+        self.fragments_duration(group).saturating_add(self.around_round(group))
+    }
+
+    /// What a round takes besides its fragments: the wait for slow clocks, and the poll.
+    pub(super) fn around_round(&self, group: &GroupPlan) -> Duration {
+        self.first_fragment_offset(group).saturating_add(self.poll_duration(group))
+    }
+
+    /// From the moment when a round's first fragment may be sent to the moment when the poll after it may be.
     pub(in crate::campaign) fn fragments_duration(&self, group: &GroupPlan) -> Duration {
-        group.block().map_or(Duration::ZERO, |block| {
-            block.gap.saturating_mul(u32::from(block.frames()).saturating_mul(group.copies))
-        })
+        group.fragments_duration()
     }
 
     /// From SessionTime to the first fragment.
