@@ -103,6 +103,19 @@ fn with_a_reboot_time_every_device_is_told_and_asked_after_it() {
 }
 
 #[test]
+fn after_the_reboot_only_those_are_asked_who_have_not_reported_by_themselves() {
+    let reboot = START + Duration::from_secs(20 * 3600);
+    let mut stage = Stage::new(update(2, Some(reboot)))
+        .device(1, |heard, _, now| updated(heard, now))
+        .device(2, |heard, _, now| updated(heard, now));
+    // Devices report at a random moment up to 128 s after they booted.
+    stage.answer_at(reboot.since(START) + Duration::from_secs(20 + 128), 1, dev_version(TARGET));
+    assert_eq!(stage.run().complete, 2);
+    let asked: Vec<_> = stage.log.iter().filter(|line| line.ends_with("DevVersionReq")).collect();
+    assert_eq!(asked, ["S->D2 DevVersionReq"]);
+}
+
+#[test]
 fn a_reboot_before_the_transfer_can_be_over_is_refused() {
     let mut stage = Stage::new(update(1, Some(START + Duration::from_secs(60))));
     let outcome = stage.run();

@@ -31,7 +31,7 @@ impl Campaign {
     /// Sends a device something that is not part of any exchange. If it is lost, the device asks again.
     pub(super) fn reply(&mut self, index: u32, port: u8, payload: Vec<u8>) {
         let Some(dest) = self.roster.get(index).map(|member| Dest::Unicast(member.dev_eui)) else { return };
-        let expires_at = self.now + self.plan.response_timeout(index);
+        let expires_at = self.now + self.plan.response_timeout(index, self.longest_period);
         let (_, transmit) = self.transmit(Cargo::Reply, dest, port, payload, expires_at, None);
         self.outputs.push_back(Output::Transmit(transmit));
     }

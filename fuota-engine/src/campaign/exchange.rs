@@ -12,7 +12,6 @@ use super::question::{Ingredient, Package, Question, request};
 use super::spec::{DeviceClass, Kind, PackageVersion};
 use super::tx::{Cargo, tx_id};
 use super::{Campaign, Phase};
-use crate::config::StageEnd;
 use crate::time::GpsInstant;
 
 /// Derivations asked for at once; bounds what waits in the outputs when they all arrive.
@@ -43,6 +42,10 @@ impl Campaign {
                 (Errand::Queued, None)
             }
         });
+        let concerned = self.plan.devices().iter().zip(self.roster.members());
+        let periods =
+            concerned.filter(|(_, member)| concerns(question, member)).map(|(d, _)| d.uplink_period);
+        self.longest_period = periods.max().unwrap_or_default();
         self.phase = Phase::Asking(question);
     }
 
@@ -119,10 +122,10 @@ impl Campaign {
         };
         let dest = Dest::Unicast(member.dev_eui);
         let (serial, transmit) = self.transmit(Cargo::Request(index), dest, port, payload, expires_at, again);
-        let delivery = self.plan.config().delivery_timeout.map(|limit| self.now + limit);
+        let delivery = self.plan.delivery_timeout(self.longest_period).map(|limit| self.now + limit);
         // However long it has been silent, what is handed over gets the chance of an uplink.
         let silent = self.silent_at(index, &member).max(self.now + self.plan.period(index));
-        let deadline = delivery.map_or(silent, |delivery| delivery.min(silent));
+        let deadline = delivery.unwrap_or(silent);
         self.roster.set(index, Errand::AwaitReport(serial), Some(deadline));
         Some(Output::Transmit(transmit))
     }
@@ -140,9 +143,23 @@ impl Campaign {
                 self.roster.set(index, Errand::AwaitAnswer, Some(response));
             }
             Report::Refused(_) | Report::Dropped => {
-                self.roster.set(index, Errand::Resting, Some(self.now + REST));
+                if self.plan.config().documented_timers && !self.note_unsent(index) {
+                    self.give_up(index, FailureReason::NoAnswer);
+                } else {
+                    self.roster.set(index, Errand::Resting, Some(self.now + REST));
+                }
             }
         }
+    }
+
+    /// A try was spent on a request that did not go on air; tells whether one is left.
+    fn note_unsent(&mut self, index: u32) -> bool {
+        self.roster.update(index, |member| member.tries = member.tries.saturating_add(1));
+        self.has_tries(index)
+    }
+
+    fn has_tries(&self, index: u32) -> bool {
+        self.roster.get(index).is_some_and(|member| member.tries <= self.plan.config().msg_retries)
     }
 
     /// A request went on air.
@@ -161,7 +178,7 @@ impl Campaign {
 
     /// How long a device has to answer.
     fn answer_time(&self, index: u32) -> Duration {
-        let response = self.plan.response_timeout(index);
+        let response = self.plan.response_timeout(index, self.longest_period);
         match self.phase {
             // Status answers are delayed at random within their window (TS004-1.0.0 §4).
             Phase::Asking(Question::FragSessionStatus | Question::FragSessionSetup) => {
@@ -186,9 +203,9 @@ impl Campaign {
                 let silent = self.silent_at(index, &member);
                 if self.now >= silent {
                     self.give_up(index, FailureReason::NotHeard);
-                } else if self.plan.config().delivery_timeout.is_some() {
+                } else if self.plan.delivery_timeout(self.longest_period).is_some() {
                     self.outputs.push_back(Output::Cancel(tx_id(serial, Cargo::Request(index))));
-                    self.roster.update(index, |member| member.tries = member.tries.saturating_add(1));
+                    self.note_unsent(index);
                     self.retry(index, FailureReason::NoAnswer);
                 } else {
                     // It was heard since the timer was set.
@@ -201,8 +218,7 @@ impl Campaign {
 
     /// Asks once more, or gives up on the device.
     pub(super) fn retry(&mut self, index: u32, reason: FailureReason) {
-        let tries = self.roster.get(index).map_or(0, |member| member.tries);
-        if matches!(self.phase, Phase::Asking(_)) && tries <= self.plan.config().msg_retries {
+        if matches!(self.phase, Phase::Asking(_)) && self.has_tries(index) {
             self.roster.set(index, Errand::Queued, None);
         } else {
             self.give_up(index, reason);
@@ -259,104 +275,6 @@ impl Campaign {
             stage.answers += 1;
             stage.failed -= u32::from(revived);
         });
-    }
-
-    /// Ends the exchange once nobody is waited for.
-    pub(super) fn settle_exchange(&mut self, question: Question) -> bool {
-        if question == Question::Session {
-            self.fail_latecomers();
-        }
-        let counts = self.roster.counts();
-        let enough = match question {
-            Question::FragSessionStatus | Question::DevVersion => counts.successful() >= self.plan.required(),
-            _ => counts.done + counts.successful() >= self.plan.required(),
-        };
-        let threshold =
-            self.plan.config().stage_end == StageEnd::Threshold && enough && !question.is_clean_up();
-        let timed_out = question.is_clean_up() && self.now >= self.clean_up_ends_at;
-        if counts.open > 0 && !threshold && !timed_out {
-            return false;
-        }
-        match question {
-            Question::FragSessionStatus => {
-                self.end_poll();
-                return true;
-            }
-            Question::PackageVersion(Package::Multicast) => {
-                self.ask(Question::PackageVersion(Package::Fragmentation));
-                return true;
-            }
-            _ if question.is_clean_up() => {
-                self.next_clean_up(Some(question));
-                return true;
-            }
-            _ => {}
-        }
-        let mut until = self.now + self.plan.late_answer_time();
-        if question == Question::Session {
-            let starts = self.groups.iter().filter_map(|group| group.session).map(|session| session.start);
-            until = starts.fold(until, GpsInstant::min);
-        }
-        if counts.open + counts.silent > 0 && until > self.now {
-            self.phase = Phase::Late { question, until };
-        } else {
-            self.evaluate(question);
-        }
-        true
-    }
-
-    /// Ends the wait for late answers.
-    pub(super) fn settle_late(&mut self, question: Question, until: GpsInstant) -> bool {
-        let counts = self.roster.counts();
-        if self.now < until && counts.open + counts.silent > 0 {
-            return false;
-        }
-        self.evaluate(question);
-        true
-    }
-
-    /// Fails whoever has not confirmed a session that has begun.
-    fn fail_latecomers(&mut self) {
-        let now = self.now;
-        let begun = |group: &super::GroupState| group.session.is_some_and(|session| now >= session.start);
-        if self.roster.counts().open == 0 || !self.groups.iter().any(|group| begun(group) && !group.closed) {
-            return;
-        }
-        for index in self.roster.indices() {
-            let Some(&member) = self.roster.get(index) else { continue };
-            let late = self.groups.get(usize::from(member.group)).is_some_and(begun);
-            if member.errand.is_open() && late {
-                self.fail(index, FailureReason::MissedSessionStart);
-            }
-        }
-        for group in self.groups.iter_mut().filter(|group| begun(group)) {
-            group.closed = true;
-        }
-    }
-
-    /// Closes a stage of one exchange: on to the next one, or the end.
-    fn evaluate(&mut self, question: Question) {
-        if self.roster.counts().open > 0 {
-            for index in self.roster.indices() {
-                if self.roster.get(index).is_some_and(|member| member.errand.is_open()) {
-                    self.fail(index, FailureReason::NoAnswer);
-                }
-            }
-        }
-        match question {
-            Question::UpgradeImage => self.end_upgrade(),
-            Question::DevVersion => self.end_verification(),
-            _ => self.end_set_up_stage(question),
-        }
-    }
-
-    /// When the exchange needs attention, device timers apart.
-    pub(super) fn exchange_wakes_at(&self, question: Question) -> Option<GpsInstant> {
-        let paced = (self.now < self.next_unicast).then_some(self.next_unicast);
-        let starts = self.groups.iter().filter(|group| question == Question::Session && !group.closed);
-        let starts = starts.filter_map(|group| group.session).map(|session| session.start);
-        let clean_up = question.is_clean_up().then_some(self.clean_up_ends_at);
-        paced.into_iter().chain(starts).chain(clean_up).min()
     }
 }
 

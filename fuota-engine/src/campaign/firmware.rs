@@ -64,9 +64,11 @@ impl Campaign {
         self.begin_stage(StageKind::DevVersion, self.roster.counts().running);
         let processing = self.plan.config().fuota_process_max_time;
         let until = match self.firmware().and_then(|firmware| firmware.reboot) {
-            Some(reboot) => self.now.max(reboot) + processing,
-            None => self.now + processing + self.plan.longest_response(),
+            Some(reboot) => self.now.max(reboot),
+            None => self.now,
         };
+        // After the reboot devices report by themselves, at a random moment.
+        let until = until + processing + self.plan.longest_response();
         self.phase = Phase::Processing { until, then: AfterProcessing::DevVersion };
     }
 

@@ -64,6 +64,7 @@ mod poll;
 mod question;
 pub mod record;
 mod roster;
+mod settle;
 pub mod spec;
 mod stream;
 mod transfer;
@@ -71,6 +72,7 @@ mod tx;
 
 use alloc::collections::{BTreeSet, VecDeque};
 use alloc::vec::Vec;
+use core::time::Duration;
 
 use fuota_proto::McGroupId;
 
@@ -111,6 +113,8 @@ pub struct Campaign {
     /// When the maximum duration has passed.
     deadline: GpsInstant,
     clean_up_ends_at: GpsInstant,
+    /// The longest uplink period of the devices that the exchange under way concerns.
+    longest_period: Duration,
     /// The next unicast downlink may not be sent before.
     next_unicast: GpsInstant,
     next_serial: u32,
@@ -177,6 +181,7 @@ impl Campaign {
             started: now,
             deadline: now + plan.spec.max_duration,
             clean_up_ends_at: now,
+            longest_period: Duration::ZERO,
             next_unicast: now,
             next_serial: 0,
             outcome: None,

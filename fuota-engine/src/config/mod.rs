@@ -78,6 +78,8 @@ pub struct Config {
     pub summary_reports_disabled: bool,
     /// How long to wait for the report on a multicast downlink; zero: for ever.
     pub summary_report_timeout: Duration,
+    /// Added to `summary_report_timeout` for each device of the group.
+    pub summary_report_delay_factor: Duration,
     /// The devices' range of acceptable frame counters, in loops.
     pub mcgroup_validity_coeff: u32,
     /// Fixed end of the devices' range of acceptable frame counters.
@@ -94,6 +96,14 @@ pub struct Config {
     pub status_rounds: StatusRounds,
     /// What devices are asked to let go of when a campaign is stopped or fails.
     pub clean_up: CleanUp,
+    /// Whether unicast timers follow the documents to the letter: one uplink period for the whole stage, the
+    /// longest; downlinks that stay unsent are sent again; and every repeat counts.
+    pub documented_timers: bool,
+    /// How long devices are told to listen.
+    pub session_duration: SessionDuration,
+    /// Whether groups are asked for their status before the first fragment, so that a campaign whose devices
+    /// cannot hear the group ends before airtime is spent.
+    pub probe_at_start: bool,
 }
 
 impl Default for Config {
@@ -123,6 +133,7 @@ impl Default for Config {
             success_threshold: Percent::whole(95),
             summary_reports_disabled: false,
             summary_report_timeout: Duration::from_secs(10),
+            summary_report_delay_factor: Duration::ZERO,
             mcgroup_validity_coeff: 10,
             mcgroup_max_fcntdn: None,
             fsize_optimization: 0,
@@ -131,6 +142,9 @@ impl Default for Config {
             stage_end: StageEnd::Settled,
             status_rounds: StatusRounds::Multicast,
             clean_up: CleanUp::Full,
+            documented_timers: false,
+            session_duration: SessionDuration::Documented,
+            probe_at_start: false,
         }
     }
 }
@@ -181,4 +195,13 @@ pub enum CleanUp {
     Full,
     /// Reboot times and images of a firmware update only.
     Documented,
+}
+
+/// How long devices are told to listen.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum SessionDuration {
+    /// Until the campaign's maximum duration has passed, or as long as a session may last.
+    Documented,
+    /// As long as every round and poll that the policy may need take, and a minute.
+    Tight,
 }

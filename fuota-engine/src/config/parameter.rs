@@ -3,7 +3,7 @@
 use std::string::String;
 
 use super::domain::{Domain, FieldValue, Setting};
-use super::{CleanUp, Config, StageEnd, StatusRounds};
+use super::{CleanUp, Config, SessionDuration, StageEnd, StatusRounds};
 
 /// One key of a configuration file.
 #[derive(Clone, Copy, Debug)]
@@ -168,6 +168,8 @@ parameters! {
         "multicast sending goes on without waiting for reports" => summary_reports_disabled;
     "summary_report_timeout" ["s"] Domain::Seconds { least: 0, most: DAY },
         "how long to wait for the report on a multicast downlink; 0: for ever" => summary_report_timeout;
+    "summary_report_delay_factor" ["s"] Domain::Seconds { least: 0, most: 3_600 },
+        "added to summary_report_timeout for each device of the group" => summary_report_delay_factor;
     "summary_reports_security_bug" ["0/1"] Domain::Flag, "works around a fault of one network server";
     "encrypt_disabled" ["0/1"] Domain::Flag,
         "the network server encrypts multicast payloads; the engine always hands them over in clear";
@@ -189,6 +191,15 @@ parameters! {
         "how the status is asked for after a further round" => status_rounds;
     "cleanup" [""] Domain::Choice(CleanUp::NAMES),
         "what devices are asked to let go of when a campaign is stopped or fails" => clean_up;
+    "documented_timers" ["0/1"] Domain::Flag,
+        "the stage's longest uplink period times every device, unsent downlinks are repeated, every repeat counts"
+        => documented_timers;
+    "session_duration" [""] Domain::Choice(SessionDuration::NAMES),
+        "devices listen until the maximum duration has passed, or only as long as the policy's rounds and polls take"
+        => session_duration;
+    "probe_at_start" ["0/1"] Domain::Flag,
+        "groups are asked for their status before the first fragment; too few answers end the campaign"
+        => probe_at_start;
     "retry_ineligible_gateways" ["0/1"] Domain::Flag, "adds a retry parameter to multicast downlinks";
     "metrics_frame" ["s"] Domain::Seconds { least: 0, most: DAY }, "period of metrics";
     "logging_level" ["level"] Domain::Whole { least: 0, most: 10 }, "0 logs least";

@@ -7,6 +7,7 @@
 #![allow(dead_code, unreachable_pub, clippy::unwrap_used, clippy::cast_possible_truncation)]
 
 mod script;
+mod setting;
 
 use std::collections::{BTreeMap, VecDeque};
 use std::time::Duration;
@@ -86,6 +87,8 @@ struct Device {
     /// Whether its uplinks reach the server at all.
     heard: bool,
     queue: VecDeque<Transmit>,
+    /// Downlinks that the network server does not take before it takes one.
+    refusals: u32,
     asked: BTreeMap<&'static str, u32>,
 }
 
@@ -110,7 +113,9 @@ pub struct Stage {
     pub outcome: Option<Outcome>,
     /// Every multicast frame handed to the network server, with its moment.
     pub multicasts: Vec<(GpsInstant, Transmit)>,
-    /// When those that were sent went on air.
+    /// Every unicast downlink handed to the network server, with its moment.
+    pub unicasts: Vec<(GpsInstant, Transmit)>,
+    /// When multicast frames that were sent went on air.
     pub on_air: Vec<GpsInstant>,
     devices: Vec<Device>,
     agenda: BTreeMap<(GpsInstant, u64), Happening>,
@@ -143,6 +148,7 @@ impl Stage {
             group,
             heard: true,
             queue: VecDeque::new(),
+            refusals: 0,
             asked: BTreeMap::new(),
         };
         let mut stage = Self {
@@ -153,6 +159,7 @@ impl Stage {
             records: Vec::new(),
             outcome: None,
             multicasts: Vec::new(),
+            unicasts: Vec::new(),
             on_air: Vec::new(),
             devices: groups.into_iter().map(device).collect(),
             agenda: BTreeMap::new(),
@@ -172,47 +179,6 @@ impl Stage {
             stage.schedule(START + Duration::from_secs(1 + 10 * index as u64), Happening::Periodic(index));
         }
         stage
-    }
-
-    /// Has device `n` (counted from 1) behave like this.
-    pub fn device(
-        mut self,
-        n: usize,
-        script: impl FnMut(&Heard, u32, GpsInstant) -> Answer + 'static,
-    ) -> Self {
-        self.devices[n - 1].script = Box::new(script);
-        self
-    }
-
-    /// Has device `n` never be heard.
-    pub fn silence(mut self, n: usize) -> Self {
-        self.devices[n - 1].heard = false;
-        self
-    }
-
-    /// Has the network server treat multicast frames like this; `None`: send them.
-    pub fn multicast_fate(mut self, fate: impl FnMut(u32, &Transmit) -> Option<Report> + 'static) -> Self {
-        self.fate = Box::new(fate);
-        self
-    }
-
-    /// Has only so many keys come in time; the others come when the first stage is over.
-    pub fn keys_for(mut self, count: usize) -> Self {
-        self.keys = count;
-        self
-    }
-
-    /// Has the server crash when it has taken so many outputs: the next one is lost, the campaign is rebuilt from
-    /// what was persisted.
-    pub fn crash_after(mut self, outputs: usize) -> Self {
-        self.crash_in = Some(outputs);
-        self
-    }
-
-    /// Has device `n` cut off once the server has crashed.
-    pub fn deaf_after_crash(mut self, n: usize) -> Self {
-        self.deaf = Some(n - 1);
-        self
     }
 
     /// The campaign's next output, unless the server crashes over it.
@@ -239,19 +205,6 @@ impl Stage {
             // Nothing at all is durable if the very first record was lost: the campaign starts anew.
             self.campaign =
                 restore.finish(self.now).unwrap_or_else(|_| Campaign::new(self.plan.clone(), self.now));
-        }
-    }
-
-    /// Has the operator order something after a while.
-    pub fn order(mut self, after: Duration, order: Order) -> Self {
-        self.schedule(START + after, Happening::Order(order));
-        self
-    }
-
-    /// Has device `n` say something by itself after a while.
-    pub fn answer_at(&mut self, after: Duration, n: usize, answer: Answer) {
-        if let Some((port, payload)) = answer {
-            self.schedule(START + after, Happening::Answer(n - 1, port, payload));
         }
     }
 
@@ -354,7 +307,17 @@ impl Stage {
     fn transmit(&mut self, tx: Transmit) {
         assert!(tx.not_before >= self.now);
         match tx.dest {
-            Dest::Unicast(DevEui(n)) => self.devices[n as usize - 1].queue.push_back(tx),
+            Dest::Unicast(DevEui(n)) => {
+                self.unicasts.push((self.now, tx.clone()));
+                let device = &mut self.devices[n as usize - 1];
+                match device.refusals.checked_sub(1) {
+                    Some(left) => {
+                        device.refusals = left;
+                        self.campaign.handle(self.now, Input::Downlink { id: tx.id, report: BUSY });
+                    }
+                    None => device.queue.push_back(tx),
+                }
+            }
             Dest::Multicast(group) => {
                 self.multicasts.push((self.now, tx.clone()));
                 match (self.fate)(self.multicasts.len() as u32, &tx) {

@@ -10,7 +10,7 @@ use super::pacing::{Pacing, slot_wait};
 use crate::airtime::Modulation;
 use crate::campaign::io::{GroupParameters, SessionClass};
 use crate::campaign::policy::Policy;
-use crate::campaign::spec::{CampaignSpec, GroupSpec, Redundancy};
+use crate::campaign::spec::{CampaignSpec, DeviceSpec, GroupSpec, PackageVersion, Redundancy};
 
 /// Octets of a DataFragment before its data: CID, and Index&N (TS004-1.0.0 §3.6).
 pub const DATA_FRAGMENT_OVERHEAD: u8 = 3;
@@ -36,6 +36,31 @@ impl Block {
     }
 }
 
+/// What the devices of one group allow and need.
+#[derive(Clone, Copy)]
+pub(super) struct Needs {
+    pub(super) devices: u32,
+    /// The longest fragment that all of them take, octets.
+    pub(super) frag_size: u8,
+    /// Whether there may be devices of version 1 among them, and of version 2.
+    pub(super) v1: bool,
+    pub(super) v2: bool,
+}
+
+impl Needs {
+    /// What nobody needs.
+    pub(super) const NONE: Self = Self { devices: 0, frag_size: u8::MAX, v1: false, v2: false };
+
+    /// Adds a device.
+    pub(super) fn add(&mut self, device: &DeviceSpec) {
+        self.devices += 1;
+        self.frag_size = self.frag_size.min(device.limits.frag_size.unwrap_or(u8::MAX));
+        // A device whose version is not known yet may have either.
+        self.v1 |= device.fragmentation != Some(PackageVersion::V2);
+        self.v2 |= device.fragmentation != Some(PackageVersion::V1);
+    }
+}
+
 /// One group of a plan.
 #[derive(Clone, Copy, Debug)]
 pub struct GroupPlan {
@@ -45,6 +70,7 @@ pub struct GroupPlan {
     pub(in crate::campaign) downlink: Modulation,
     /// How often each fragment is sent: once per parity rule that its devices need.
     pub(in crate::campaign) copies: u32,
+    devices: u32,
 }
 
 impl GroupPlan {
@@ -52,6 +78,12 @@ impl GroupPlan {
     #[must_use]
     pub const fn parameters(&self) -> &GroupParameters {
         &self.parameters
+    }
+
+    /// How many devices it has.
+    #[must_use]
+    pub const fn devices(&self) -> u32 {
+        self.devices
     }
 
     /// The data block as this group carries it; `None` in a multicast setup campaign.
@@ -62,12 +94,10 @@ impl GroupPlan {
 
     /// The group of `spec`, with its block if the campaign has one.
     ///
-    /// `max_frag_size` and `copies` are what its devices allow and need.
     pub(super) fn new(
         spec: &CampaignSpec,
         group: &GroupSpec,
-        max_frag_size: u8,
-        copies: u32,
+        needs: Needs,
         has_block: bool,
     ) -> Result<Self, PlanError> {
         let parameters = group.parameters;
@@ -84,10 +114,11 @@ impl GroupPlan {
             policy: Policy::Fixed { parity: 0 },
             block: None,
             downlink: rate.modulation,
-            copies,
+            copies: 1,
+            devices: needs.devices,
         };
         if has_block {
-            let max = (rate.max_payload - DATA_FRAGMENT_OVERHEAD).min(max_frag_size);
+            let max = (rate.max_payload - DATA_FRAGMENT_OVERHEAD).min(needs.frag_size);
             let frag_size = frag_size(spec, max)?;
             let (geometry, parity) = fragments(spec, group.redundancy, frag_size, max)?;
             let frame = usize::from(frag_size) + usize::from(DATA_FRAGMENT_OVERHEAD);
@@ -97,6 +128,9 @@ impl GroupPlan {
             };
             let (airtime, gap) = (plan.downlink.framed(frame, spec.framing), plan.gap(spec, frame));
             plan.block = Some(Block { geometry, parity, airtime, gap });
+            if plan.policy.has_parity() && needs.v1 && needs.v2 {
+                plan.copies = 2;
+            }
         }
         Ok(plan)
     }

@@ -12,10 +12,11 @@ use fuota_proto::{BlockAckDelay, Descriptor};
 use hashbrown::HashSet;
 
 pub use self::error::{Bound, PlanError, Remedy};
+use self::group::Needs;
 pub use self::group::{Block, DATA_FRAGMENT_OVERHEAD, GroupPlan};
 use super::event::Warning;
 use super::io::SessionClass;
-use super::spec::{CampaignSpec, DeviceClass, DeviceSpec, Kind, PackageVersion, Redundancy};
+use super::spec::{CampaignSpec, DeviceClass, DeviceSpec, Kind, Redundancy};
 use crate::airtime::Modulation;
 use crate::config::Config;
 use crate::percent::Percent;
@@ -181,23 +182,11 @@ fn check_devices(spec: &CampaignSpec) -> Result<u32, PlanError> {
     }
 }
 
-/// What the devices of one group allow and need.
-#[derive(Clone, Copy)]
-struct Needs {
-    frag_size: u8,
-    v1: bool,
-    v2: bool,
-}
-
 fn plan_groups(spec: &CampaignSpec) -> Result<Vec<GroupPlan>, PlanError> {
-    let mut needs: Vec<_> =
-        spec.groups.iter().map(|_| Needs { frag_size: u8::MAX, v1: false, v2: false }).collect();
+    let mut needs = alloc::vec![Needs::NONE; spec.groups.len()];
     for device in &spec.devices {
         if let Some(needs) = needs.get_mut(usize::from(device.group.0)) {
-            needs.frag_size = needs.frag_size.min(device.limits.frag_size.unwrap_or(u8::MAX));
-            // A device whose version is not known yet may have either.
-            needs.v1 |= device.fragmentation != Some(PackageVersion::V2);
-            needs.v2 |= device.fragmentation != Some(PackageVersion::V1);
+            needs.add(device);
         }
     }
     let has_block = spec.kind != Kind::MulticastSetup;
@@ -206,11 +195,7 @@ fn plan_groups(spec: &CampaignSpec) -> Result<Vec<GroupPlan>, PlanError> {
         if usize::from(group.parameters.id.0) != at {
             return Err(PlanError::GroupOrder { id: group.parameters.id, at });
         }
-        let mut plan = GroupPlan::new(spec, group, needs.frag_size, 1, has_block)?;
-        if plan.policy.has_parity() && needs.v1 && needs.v2 {
-            plan.copies = 2;
-        }
-        groups.push(plan);
+        groups.push(GroupPlan::new(spec, group, needs, has_block)?);
     }
     Ok(groups)
 }

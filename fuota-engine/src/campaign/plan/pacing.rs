@@ -92,8 +92,7 @@ mod tests {
                     let first = BEACON_PERIOD * beacon + Duration::from_millis(2_120) + offset;
                     (0..slots.pings_per_beacon_period()).map(move |n| first + period * n)
                 })
-                .skip_while(|slot| *slot < wanted)
-                .next()
+                .find(|slot| *slot >= wanted)
                 .unwrap()
         };
         let mut ready = begin;

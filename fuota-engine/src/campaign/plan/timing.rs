@@ -8,6 +8,7 @@ use super::group::GroupPlan;
 use super::{DeviceClass, Plan};
 use crate::campaign::io::SessionClass;
 use crate::campaign::spec::Kind;
+use crate::config::SessionDuration;
 use crate::time::GpsInstant;
 
 /// Octets of McGroupSetupReq, the longest set-up request (TS005-1.0.0 §3.3).
@@ -20,6 +21,10 @@ const RESPONSE_PERIODS: u32 = 2;
 const CLASS_C_RESPONSE: Duration = Duration::from_secs(30);
 /// Beacons come every so many seconds, and class B sessions start at one.
 const BEACON_PERIOD: u64 = 128;
+/// Added to an uplink period for the way through the network, where unsent downlinks are sent again.
+const DELIVERY_MARGIN: Duration = Duration::from_secs(60);
+/// Added to a session that lasts no longer than it must, for what is sent twice or late.
+const TIGHT_MARGIN: Duration = Duration::from_secs(60);
 /// Least time from now to a configured start for the session stage to make sense.
 pub(in crate::campaign) const START_MARGIN: Duration = Duration::from_secs(10);
 
@@ -38,13 +43,22 @@ impl Plan {
 
     /// How long the report on a multicast downlink is waited for; `None`: for ever.
     pub(in crate::campaign) fn report_timeout(&self, group: &GroupPlan) -> Option<Duration> {
-        let timeout = self.spec.config.summary_report_timeout;
-        (!timeout.is_zero()).then(|| timeout.saturating_add(group.listening_wait()))
+        let config = &self.spec.config;
+        let by_size = config.summary_report_delay_factor.saturating_mul(group.devices());
+        let timeout = config.summary_report_timeout.saturating_add(by_size);
+        (!config.summary_report_timeout.is_zero()).then(|| timeout.saturating_add(group.listening_wait()))
     }
 
     /// From a session's opening to the last bit of a round's last fragment and the end of its poll.
     pub(in crate::campaign) fn round_duration(&self, group: &GroupPlan) -> Duration {
         self.fragments_duration(group).saturating_add(self.around_round(group))
+    }
+
+    /// From a session's opening to the end of the last poll that the policy may need.
+    fn all_rounds(&self, group: &GroupPlan) -> Duration {
+        let round = self.fragments_duration(group).saturating_add(self.poll_duration(group));
+        let rounds = round.saturating_mul(u32::from(group.policy.rounds_max()));
+        rounds.saturating_add(self.first_fragment_offset(group))
     }
 
     /// What a round takes besides its fragments: the wait for slow clocks, and the poll.
@@ -68,12 +82,21 @@ impl Plan {
         group.gap(&self.spec, frm_payload)
     }
 
-    /// How long an answer is waited for after its request went on air.
-    pub(in crate::campaign) fn response_timeout(&self, device: u32) -> Duration {
+    /// How long an answer is waited for after its request went on air, in a stage whose devices speak every
+    /// `longest_period` or more often.
+    pub(in crate::campaign) fn response_timeout(&self, device: u32, longest_period: Duration) -> Duration {
         match self.device(device) {
+            _ if self.spec.config.documented_timers => longest_period.saturating_mul(RESPONSE_PERIODS),
             Some(device) if device.class == DeviceClass::C => CLASS_C_RESPONSE,
             _ => self.period(device).saturating_mul(RESPONSE_PERIODS),
         }
+    }
+
+    /// How long a unicast downlink may stay unsent before it is sent again; `None`: as long as the device is heard.
+    pub(in crate::campaign) fn delivery_timeout(&self, longest_period: Duration) -> Option<Duration> {
+        let config = &self.spec.config;
+        let documented = config.documented_timers.then(|| longest_period.saturating_add(DELIVERY_MARGIN));
+        config.delivery_timeout.or(documented)
     }
 
     /// How long a device may be silent before it counts as not heard.
@@ -121,7 +144,10 @@ impl Plan {
                 GpsInstant::from_secs(opened.ceil_secs().next_multiple_of(BEACON_PERIOD))
             }
         };
-        let duration = deadline.since(start).min(group.longest_session());
+        let mut duration = deadline.since(start).min(group.longest_session());
+        if self.spec.config.session_duration == SessionDuration::Tight && group.block().is_some() {
+            duration = duration.min(self.all_rounds(group).saturating_add(TIGHT_MARGIN));
+        }
         let secs = u32::try_from(duration.as_secs()).unwrap_or(u32::MAX);
         let time_out = match group.parameters.class {
             SessionClass::C => TimeOut::class_c_covering(secs),
