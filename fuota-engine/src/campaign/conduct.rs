@@ -5,7 +5,6 @@ use alloc::vec::Vec;
 use super::event::{Event, FailureReason, StageKind, StageStatus, Warning};
 use super::io::{Dest, Output, Transmit};
 use super::member::{Errand, Member, Standing};
-use super::policy::Policy;
 use super::question::Question;
 use super::tx::{Cargo, tx_id};
 use super::{Campaign, Phase};
@@ -30,9 +29,10 @@ impl Campaign {
         }
     }
 
-    pub(super) fn policy_of(&self, index: u32) -> Policy {
+    /// Whether a further round may complete a device that kept silent or ran out of memory.
+    pub(super) fn may_still_complete(&self, index: u32) -> bool {
         let group = self.roster.get(index).and_then(|member| self.plan.group(member.group));
-        group.map_or(Policy::Fixed { parity: 0 }, |group| group.policy)
+        group.is_some_and(|group| group.policy().may_still_complete())
     }
 
     /// Enters a stage with so many devices; the one before has done its work.

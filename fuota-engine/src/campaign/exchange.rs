@@ -234,7 +234,7 @@ impl Campaign {
         // A further round may complete a device that did not answer, and the poll after it may reach it.
         let may_come_round = reason == FailureReason::NoAnswer
             && question == Some(Question::FragSessionStatus)
-            && self.policy_of(index).may_still_complete();
+            && self.may_still_complete(index);
         if may_come_round || question.is_some_and(Question::is_clean_up) {
             self.withdraw(index);
             self.roster.set(index, Errand::Done, None);
@@ -307,7 +307,7 @@ fn is_done(
         // It has said so already, or its group never asks.
         Question::UpgradeImage => {
             member.has_block
-                || plan.group(member.group).is_none_or(|group| !group.policy.may_still_complete())
+                || plan.group(member.group).is_none_or(|group| !group.policy().may_still_complete())
         }
         Question::McGroupSetup => {
             let (Some(held), Some(group), Some(state)) =

@@ -50,7 +50,7 @@ impl Campaign {
 
     /// A round is over; devices get time to process what they received.
     pub(super) fn begin_processing(&mut self) {
-        let rounds = self.plan.groups().iter().any(|group| group.policy.may_still_complete());
+        let rounds = self.plan.groups().iter().any(|group| group.policy().may_still_complete());
         if rounds {
             let until = self.now + self.plan.config().fuota_process_max_time;
             self.phase = Phase::Processing { until, then: AfterProcessing::UpgradeImage };

@@ -148,7 +148,7 @@ impl Campaign {
             Status::MicError => self.fail(index, FailureReason::MicError),
             Status::NoSession => self.fail(index, FailureReason::SessionLost),
             // Uncoded fragments need no matrix: only if no round follows is this the end for the device.
-            Status::MemoryError(_) if !self.policy_of(index).may_still_complete() => {
+            Status::MemoryError(_) if !self.may_still_complete(index) => {
                 self.fail(index, FailureReason::MemoryError);
             }
             Status::MemoryError(_) | Status::Missing(_) => {
@@ -233,14 +233,13 @@ impl Campaign {
         let mut again = Vec::new();
         let mut cause = Cause::BelowThreshold { stage, succeeded, required };
         for stream in &self.streams {
-            let rounds_max = self.plan.group(stream.key.group).map_or(0, |group| group.policy.rounds_max());
-            if outstanding.binary_search(&stream.key).is_err() || stream.round >= rounds_max {
+            if outstanding.binary_search(&stream.key).is_err() {
                 continue;
             }
-            if self.has_time_for_round(stream.key) {
-                again.push(stream.key);
-            } else {
-                cause = Cause::NoTimeLeft { stage };
+            match self.plan.group(stream.key.group).and_then(|group| group.batch(stream.round + 1)) {
+                Some(batch) if self.has_time_for_round(stream.key) => again.push((stream.key, batch)),
+                Some(_) => cause = Cause::NoTimeLeft { stage },
+                None => {}
             }
         }
         if again.is_empty() {
@@ -252,13 +251,9 @@ impl Campaign {
             self.begin_stage(StageKind::FurtherRounds, self.roster.counts().running);
         }
         for stream in &mut self.streams {
-            let block =
-                self.plan.group(stream.key.group).and_then(|group| group.block().map(|block| (group, block)));
-            match block {
-                Some((group, block)) if again.contains(&stream.key) => {
-                    stream.restart(group.policy.last_fragment(block.geometry.nb_frag()));
-                }
-                _ => stream.rest(),
+            match again.iter().find(|(key, _)| *key == stream.key) {
+                Some(&(_, batch)) => stream.restart(batch),
+                None => stream.rest(),
             }
         }
         self.phase = Phase::Transfer;

@@ -12,6 +12,7 @@ use fuota_proto::{FragIndex, TimeOut};
 
 use super::member::Member;
 use super::plan::Plan;
+use super::policy::Batch;
 use super::spec::PackageVersion;
 use super::tx::Cargo;
 use crate::rule::parity_rule;
@@ -98,7 +99,7 @@ impl Key {
     /// The stream of a device.
     pub(super) fn of(plan: &Plan, member: &Member) -> Self {
         // Without parity both versions receive the same.
-        let differs = plan.group(member.group).is_some_and(|group| group.policy.has_parity());
+        let differs = plan.group(member.group).is_some_and(|group| group.policy().has_parity());
         let v2 = differs && member.fragmentation == Some(PackageVersion::V2);
         Self { group: member.group, frag_index: member.frag_index, v2 }
     }
@@ -111,7 +112,7 @@ impl Key {
 /// Groups in which both versions take part while parity travels: their devices must not share an index.
 pub(super) fn mixed_groups(plan: &Plan, members: &[Member]) -> BTreeSet<u8> {
     let with_parity =
-        |member: &&Member| plan.group(member.group).is_some_and(|group| group.policy.has_parity());
+        |member: &&Member| plan.group(member.group).is_some_and(|group| group.policy().has_parity());
     let versions: BTreeSet<_> = members
         .iter()
         .filter(|member| member.is_running())
@@ -143,44 +144,45 @@ pub(super) struct Stream {
     pub(super) round: u16,
     /// Number of the next fragment that was never sent in this round.
     next: u16,
-    /// Number of the round's last fragment; 0 when the stream has no part in it.
-    last: u16,
+    /// The round's fragments; `None` when the stream has no part in it.
+    batch: Option<Batch>,
     /// Fragments that did not go on air and have to be sent again.
     pub(super) again: VecDeque<u16>,
     pub(super) poll: PollStep,
 }
 
 impl Stream {
-    const fn new(key: Key, last: u16) -> Self {
-        Self { key, round: 1, next: 1, last, again: VecDeque::new(), poll: PollStep::None }
+    const fn new(key: Key, batch: Batch) -> Self {
+        let (next, batch) = (batch.first, Some(batch));
+        Self { key, round: 1, next, batch, again: VecDeque::new(), poll: PollStep::None }
     }
 
     /// Starts a further round.
-    pub(super) const fn restart(&mut self, last: u16) {
+    pub(super) const fn restart(&mut self, batch: Batch) {
         self.round += 1;
-        self.next = 1;
-        self.last = last;
+        self.next = batch.first;
+        self.batch = Some(batch);
     }
 
     /// Sits a round out.
     pub(super) const fn rest(&mut self) {
-        self.next = 1;
-        self.last = 0;
+        self.batch = None;
     }
 
     /// Whether it has a part in the round under way.
     pub(super) const fn is_active(&self) -> bool {
-        self.last > 0
+        self.batch.is_some()
     }
 
     /// Fragments sent in this round, of how many.
-    pub(super) const fn progress(&self) -> (u16, u16) {
-        (self.next - 1, self.last)
+    pub(super) fn progress(&self) -> (u16, u16) {
+        self.batch.map_or((0, 0), |batch| (self.next - batch.first, batch.len()))
     }
 
     /// The next fragment to send.
     pub(super) fn upcoming(&self) -> Option<u16> {
-        self.again.front().copied().or((self.next <= self.last).then_some(self.next))
+        let next = self.batch.and_then(|batch| (self.next <= batch.last).then_some(self.next));
+        self.again.front().copied().or(next)
     }
 
     /// Takes the fragment that [`upcoming`](Self::upcoming) named.
@@ -195,12 +197,9 @@ impl Stream {
 pub(super) fn streams(plan: &Plan, members: &[Member]) -> Vec<Stream> {
     let mut found = BTreeMap::new();
     for member in members.iter().filter(|member| member.is_running()) {
-        found.entry(Key::of(plan, member)).or_insert_with_key(|key| {
-            let group = plan.group(key.group);
-            group.and_then(|group| {
-                group.block().map(|block| group.policy.last_fragment(block.geometry.nb_frag()))
-            })
-        });
+        found
+            .entry(Key::of(plan, member))
+            .or_insert_with_key(|key| plan.group(key.group).and_then(|group| group.batch(1)));
     }
-    found.into_iter().filter_map(|(key, last)| last.map(|last| Stream::new(key, last))).collect()
+    found.into_iter().filter_map(|(key, batch)| batch.map(|batch| Stream::new(key, batch))).collect()
 }

@@ -9,7 +9,7 @@ use super::error::{Bound, PlanError, Remedy};
 use super::pacing::{Pacing, slot_wait};
 use crate::airtime::Modulation;
 use crate::campaign::io::{GroupParameters, SessionClass};
-use crate::campaign::policy::Policy;
+use crate::campaign::policy::{Batch, Carousel, Fixed, Policy, RedundancyPolicy};
 use crate::campaign::spec::{CampaignSpec, DeviceSpec, GroupSpec, PackageVersion, Redundancy};
 
 /// Octets of a DataFragment before its data: CID, and Index&N (TS004-1.0.0 §3.6).
@@ -65,7 +65,7 @@ impl Needs {
 #[derive(Clone, Copy, Debug)]
 pub struct GroupPlan {
     pub(in crate::campaign) parameters: GroupParameters,
-    pub(in crate::campaign) policy: Policy,
+    policy: Policy,
     pub(in crate::campaign) block: Option<Block>,
     pub(in crate::campaign) downlink: Modulation,
     /// How often each fragment is sent: once per parity rule that its devices need.
@@ -92,6 +92,16 @@ impl GroupPlan {
         self.block.as_ref()
     }
 
+    /// How losses in it are made good.
+    pub(in crate::campaign) fn policy(&self) -> &dyn RedundancyPolicy {
+        self.policy.get()
+    }
+
+    /// The fragments of a round, counted from 1; `None` if there is no such round.
+    pub(in crate::campaign) fn batch(&self, round: u16) -> Option<Batch> {
+        self.block.and_then(|block| self.policy().batch(block.geometry.nb_frag(), round))
+    }
+
     /// The group of `spec`, with its block if the campaign has one.
     ///
     pub(super) fn new(
@@ -111,7 +121,7 @@ impl GroupPlan {
         }
         let mut plan = Self {
             parameters,
-            policy: Policy::Fixed { parity: 0 },
+            policy: Policy::NONE,
             block: None,
             downlink: rate.modulation,
             copies: 1,
@@ -123,12 +133,14 @@ impl GroupPlan {
             let (geometry, parity) = fragments(spec, group.redundancy, frag_size, max)?;
             let frame = usize::from(frag_size) + usize::from(DATA_FRAGMENT_OVERHEAD);
             plan.policy = match group.redundancy {
-                Redundancy::Fec(_) => Policy::Fixed { parity },
-                Redundancy::Rounds => Policy::Carousel { rounds_max: spec.config.datafrag_loops_max },
+                Redundancy::Fec(_) => Policy::Fixed(Fixed { parity }),
+                Redundancy::Rounds => {
+                    Policy::Carousel(Carousel { rounds_max: spec.config.datafrag_loops_max })
+                }
             };
             let (airtime, gap) = (plan.downlink.framed(frame, spec.framing), plan.gap(spec, frame));
             plan.block = Some(Block { geometry, parity, airtime, gap });
-            if plan.policy.has_parity() && needs.v1 && needs.v2 {
+            if plan.policy().has_parity() && needs.v1 && needs.v2 {
                 plan.copies = 2;
             }
         }

@@ -57,7 +57,7 @@ impl Plan {
     /// From a session's opening to the end of the last poll that the policy may need.
     fn all_rounds(&self, group: &GroupPlan) -> Duration {
         let round = self.fragments_duration(group).saturating_add(self.poll_duration(group));
-        let rounds = round.saturating_mul(u32::from(group.policy.rounds_max()));
+        let rounds = round.saturating_mul(u32::from(group.policy().rounds_max()));
         rounds.saturating_add(self.first_fragment_offset(group))
     }
 
@@ -166,7 +166,7 @@ impl Plan {
         config.mcgroup_max_fcntdn.unwrap_or_else(|| {
             let round =
                 group.block().map_or(1, |block| u32::from(block.frames())).saturating_mul(group.copies);
-            let rounds = u32::from(group.policy.rounds_max());
+            let rounds = u32::from(group.policy().rounds_max());
             let polls = (1 + rounds).saturating_mul(group.copies);
             let needed = round.saturating_mul(rounds).saturating_add(polls);
             next_fcnt.saturating_add(round.saturating_mul(config.mcgroup_validity_coeff).max(needed))
