@@ -91,8 +91,12 @@ fn every_kind() -> Vec<(&'static str, CampaignSpec)> {
     failing.max_duration = Duration::from_secs(2000);
     failing.config.mcsession_delay = Some(Duration::from_secs(1900));
 
+    let mut probed = spec(2);
+    probed.config.probe_at_start = true;
+
     vec![
         ("multicast setup", setup),
+        ("probed", probed),
         ("firmware", firmware(None)),
         ("firmware with a reboot time", firmware(Some(START + Duration::from_secs(20 * 3600)))),
         ("firmware in rounds", rounds),

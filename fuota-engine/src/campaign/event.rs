@@ -391,6 +391,13 @@ pub enum Warning {
         /// Which.
         id: TxId,
     },
+    /// The groups were not probed before the first fragment: too many devices would have answered at once.
+    ProbeSkipped {
+        /// Devices that would have answered.
+        answers: u32,
+        /// The time over which devices spread their answers.
+        window: Duration,
+    },
     /// No report on a multicast frame came in time; sending goes on.
     ReportMissing,
     /// The network server refused a downlink; it is sent again.

@@ -231,7 +231,7 @@ impl Campaign {
             }
             (Question::McGroupSetup | Question::DevRebootTime, _) => self.begin_frag_session_setup(),
             (_, Kind::MulticastSetup) => self.end_multicast_setup(),
-            _ => self.begin_transfer(),
+            _ => self.open_transfer(),
         }
     }
 

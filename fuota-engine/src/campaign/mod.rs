@@ -61,6 +61,7 @@ mod member;
 pub mod plan;
 mod policy;
 mod poll;
+mod probe;
 mod question;
 pub mod record;
 mod roster;
@@ -133,6 +134,8 @@ enum Phase {
     Late { question: Question, until: GpsInstant },
     /// Fragments go out.
     Transfer,
+    /// Groups are asked, for the how many-th time, whether they hear anything at all.
+    Probing { attempt: u8 },
     /// Groups are asked what they are missing.
     Polling,
     /// Devices process what they received.
@@ -289,6 +292,7 @@ impl Campaign {
                 Phase::Asking(question) => self.settle_exchange(question),
                 Phase::Late { question, until } => self.settle_late(question, until),
                 Phase::Transfer => self.settle_transfer(),
+                Phase::Probing { attempt } => self.settle_probe(attempt),
                 Phase::Polling => self.settle_poll(),
                 Phase::Processing { until, then } => self.settle_processing(until, then),
                 Phase::Completing { until } => self.settle_completing(until),
@@ -303,7 +307,7 @@ impl Campaign {
     fn next_on_demand(&mut self) -> Option<Output> {
         match self.phase {
             Phase::Asking(question) => self.next_request(question),
-            Phase::Transfer | Phase::Polling => self.next_multicast(),
+            Phase::Transfer | Phase::Probing { .. } | Phase::Polling => self.next_multicast(),
             Phase::Closing(_) => self.next_closing(),
             Phase::Provisioning
             | Phase::Late { .. }
@@ -322,7 +326,7 @@ impl Campaign {
             Phase::Late { until, .. } | Phase::Completing { until } | Phase::Processing { until, .. } => {
                 Some(until)
             }
-            Phase::Transfer | Phase::Polling => self.multicast_wakes_at(),
+            Phase::Transfer | Phase::Probing { .. } | Phase::Polling => self.multicast_wakes_at(),
         };
         let deadline = self.outcome.is_none().then_some(self.deadline);
         [deadline, self.roster.next_timer(), phase].into_iter().flatten().min()

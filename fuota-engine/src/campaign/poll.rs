@@ -75,6 +75,13 @@ impl Campaign {
         }
     }
 
+    /// Whether a device can have the block already: no fewer fragments make it than it was cut into.
+    fn may_be_complete(&self, index: u32) -> bool {
+        let Some(stream) = self.stream_of(index) else { return false };
+        let block = self.plan.group(stream.key.group).and_then(|group| group.block());
+        block.is_some_and(|block| stream.round > 1 || stream.progress().0 >= block.geometry.nb_frag())
+    }
+
     fn stream_of(&self, index: u32) -> Option<&Stream> {
         let key = Key::of(&self.plan, self.roster.get(index)?);
         self.streams.iter().find(|stream| stream.key == key)
@@ -106,10 +113,10 @@ impl Campaign {
 
     /// What became of a status request to a group.
     pub(super) fn on_poll_report(&mut self, stream: u16, serial: u32, report: Report) {
-        let now = self.now;
+        let (now, polling) = (self.now, self.is_polling());
         let Some(polled) = self.streams.get_mut(usize::from(stream)) else { return };
         let Some(state) = self.groups.get_mut(usize::from(polled.key.group)) else { return };
-        if !state.reported(serial) || self.phase != Phase::Polling {
+        if !state.reported(serial) || !polling {
             return;
         }
         match (report, polled.poll) {
@@ -137,6 +144,12 @@ impl Campaign {
         if member.errand.is_open() || late {
             self.note_answer(index);
         }
+        // Some devices count what they know to be missing, which is nothing before the first fragment.
+        let status = if status == Status::Complete && !self.may_be_complete(index) {
+            Status::Missing(u8::MAX)
+        } else {
+            status
+        };
         let missing = match status {
             Status::Complete | Status::MicError => Some(0),
             Status::Missing(missing) | Status::MemoryError(missing) => Some(missing),
@@ -180,24 +193,32 @@ impl Campaign {
         }
     }
 
-    /// Moves on when every window is closed or everybody has answered.
-    pub(super) fn settle_poll(&mut self) -> bool {
-        self.give_up_reports();
+    /// Whether an answer to a request by multicast may still come.
+    pub(super) fn is_any_window_open(&self) -> bool {
         let everybody = self.roster.counts().listening == 0;
-        let open = |poll: PollStep, group: u8| match poll {
+        self.streams.iter().any(|stream| match stream.poll {
             PollStep::None => false,
             PollStep::Window(until) => self.now < until && !everybody,
             PollStep::Due { .. } | PollStep::InFlight { .. } => {
-                let session = self.groups.get(usize::from(group)).and_then(|state| state.session);
+                let session = self.groups.get(usize::from(stream.key.group)).and_then(|state| state.session);
                 session.is_some_and(|session| self.now < session.end)
             }
-        };
-        if self.streams.iter().any(|stream| open(stream.poll, stream.key.group)) {
-            return false;
-        }
+        })
+    }
+
+    pub(super) fn close_windows(&mut self) {
         for stream in &mut self.streams {
             stream.poll = PollStep::None;
         }
+    }
+
+    /// Moves on when every window is closed or everybody has answered.
+    pub(super) fn settle_poll(&mut self) -> bool {
+        self.give_up_reports();
+        if self.is_any_window_open() {
+            return false;
+        }
+        self.close_windows();
         // Who kept silent is asked alone: silence proves nothing, neither completeness nor loss.
         for index in self.roster.indices() {
             if self.roster.get(index).is_some_and(|member| member.errand == Errand::Listening) {

@@ -52,7 +52,7 @@ impl Campaign {
 
     fn next_of_stream(&mut self, index: usize) -> Option<Output> {
         let stream = self.streams.get(index)?;
-        let (key, polling) = (stream.key, self.phase == Phase::Polling);
+        let (key, polling) = (stream.key, self.is_polling());
         let state = self.groups.get(usize::from(key.group))?;
         if state.in_flight.is_some() || self.now < state.next_multicast || state.frames_left == 0 {
             return None;
@@ -194,7 +194,7 @@ impl Campaign {
             [ends, next]
         });
         let windows = self.streams.iter().map(|stream| match stream.poll {
-            PollStep::Window(until) if self.phase == Phase::Polling => Some(until),
+            PollStep::Window(until) if self.is_polling() => Some(until),
             _ => None,
         });
         // What is past has been dealt with.

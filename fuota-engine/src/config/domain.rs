@@ -4,7 +4,7 @@ use core::fmt;
 use core::time::Duration;
 use std::string::{String, ToString};
 
-use super::{CleanUp, SessionDuration, StageEnd, StatusRounds, StatusThreshold};
+use super::{AnswerSpread, CleanUp, SessionDuration, StageEnd, StatusRounds, StatusThreshold};
 use crate::percent::Percent;
 
 /// The values that a parameter accepts.
@@ -266,6 +266,7 @@ named_field! {
     StageEnd { "settled" => Settled, "threshold" => Threshold }
     StatusRounds { "multicast" => Multicast, "unicast" => Unicast }
     CleanUp { "full" => Full, "documented" => Documented }
+    AnswerSpread { "documented" => Documented, "sized" => Sized }
     SessionDuration { "documented" => Documented, "tight" => Tight }
 }
 

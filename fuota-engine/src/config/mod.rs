@@ -72,6 +72,8 @@ pub struct Config {
     pub fsession_status_timeout: Duration,
     /// Time over which status answers spread; computed from the fleet when unset.
     pub fsession_status_spread: Option<Duration>,
+    /// Whether the window for status answers follows the documents or is widened until answers get through.
+    pub block_ack_delay: AnswerSpread,
     /// Share of the campaign's devices that has to succeed in every stage.
     pub success_threshold: Percent,
     /// Whether multicast sending goes on without waiting for reports.
@@ -130,6 +132,7 @@ impl Default for Config {
             fsession_status_threshold: StatusThreshold::Count(5),
             fsession_status_timeout: Duration::from_secs(10),
             fsession_status_spread: None,
+            block_ack_delay: AnswerSpread::Documented,
             success_threshold: Percent::whole(95),
             summary_reports_disabled: false,
             summary_report_timeout: Duration::from_secs(10),
@@ -195,6 +198,15 @@ pub enum CleanUp {
     Full,
     /// Reboot times and images of a firmware update only.
     Documented,
+}
+
+/// How wide the window for status answers is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum AnswerSpread {
+    /// The smallest that covers `fsession_status_spread`.
+    Documented,
+    /// Wider, up to 2048 s, until fewer than half of the answers of the whole fleet would collide.
+    Sized,
 }
 
 /// How long devices are told to listen.

@@ -3,7 +3,7 @@
 use std::string::String;
 
 use super::domain::{Domain, FieldValue, Setting};
-use super::{CleanUp, Config, SessionDuration, StageEnd, StatusRounds};
+use super::{AnswerSpread, CleanUp, Config, SessionDuration, StageEnd, StatusRounds};
 
 /// One key of a configuration file.
 #[derive(Clone, Copy, Debug)]
@@ -162,6 +162,9 @@ parameters! {
         "extra wait for status answers after their window" => fsession_status_timeout;
     "fsession_status_spread" ["s"] Domain::Seconds { least: 1, most: 2_048 },
         "time over which status answers spread; unset: computed from the fleet" => fsession_status_spread;
+    "block_ack_delay" [""] Domain::Choice(AnswerSpread::NAMES),
+        "the window for status answers follows fsession_status_spread, or is widened until they get through"
+        => block_ack_delay;
     "success_threshold" ["%"] Domain::Share,
         "share of the campaign's devices that has to succeed in every stage" => success_threshold;
     "summary_reports_disabled" ["0/1"] Domain::Flag,

@@ -3,6 +3,7 @@
 mod error;
 mod group;
 mod pacing;
+mod spread;
 pub(super) mod timing;
 
 use alloc::vec::Vec;
@@ -59,7 +60,7 @@ impl Plan {
         let required = spec.config.success_threshold.of_ceil(devices);
         let plan = Self {
             required: u32::try_from(required).unwrap_or(devices),
-            block_ack_delay: block_ack_delay(&spec.config, devices),
+            block_ack_delay: spread::block_ack_delay(&spec, uplink, devices),
             uplink,
             rx1,
             longest_period: spec.devices.iter().map(|d| d.uplink_period).max().unwrap_or_default(),
@@ -213,11 +214,4 @@ fn check_limits(spec: &CampaignSpec, groups: &[GroupPlan]) -> Result<(), PlanErr
         }
     }
     Ok(())
-}
-
-/// The smallest exponent whose window covers the spread that the fleet's size asks for: N/16 + 1 s, at most 128.
-fn block_ack_delay(config: &Config, devices: u32) -> BlockAckDelay {
-    let documented = Duration::from_secs(u64::from((devices / 16 + 1).min(128)));
-    let spread = config.fsession_status_spread.unwrap_or(documented);
-    BlockAckDelay::covering(u32::try_from(spread.as_secs()).unwrap_or(u32::MAX))
 }

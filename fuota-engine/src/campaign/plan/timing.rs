@@ -5,7 +5,7 @@ use core::time::Duration;
 use fuota_proto::TimeOut;
 
 use super::group::GroupPlan;
-use super::{DeviceClass, Plan};
+use super::{DeviceClass, Plan, spread};
 use crate::campaign::io::SessionClass;
 use crate::campaign::spec::Kind;
 use crate::config::SessionDuration;
@@ -25,15 +25,26 @@ const BEACON_PERIOD: u64 = 128;
 const DELIVERY_MARGIN: Duration = Duration::from_secs(60);
 /// Added to a session that lasts no longer than it must, for what is sent twice or late.
 const TIGHT_MARGIN: Duration = Duration::from_secs(60);
+/// Polls that a probe takes at most.
+const PROBES: u32 = 2;
 /// Least time from now to a configured start for the session stage to make sense.
 pub(in crate::campaign) const START_MARGIN: Duration = Duration::from_secs(10);
 
 impl Plan {
+    /// The time over which devices spread their status answers.
+    pub(in crate::campaign) fn answer_window(&self) -> Duration {
+        Duration::from_secs(u64::from(self.block_ack_delay.window_s()))
+    }
+
     /// How long a poll by multicast waits for its answers.
     #[must_use]
     pub fn poll_window(&self) -> Duration {
-        let answers = Duration::from_secs(u64::from(self.block_ack_delay.window_s()));
-        answers.saturating_add(self.spec.config.fsession_status_timeout)
+        self.answer_window().saturating_add(self.spec.config.fsession_status_timeout)
+    }
+
+    /// Whether the answers of the whole fleet get through if they are spread over `window`.
+    pub(in crate::campaign) fn answers_fit(&self, window: Duration) -> bool {
+        spread::answers_fit(&self.spec, self.uplink, self.device_count(), window)
     }
 
     /// How long a poll by multicast takes in a group, until its answers are in.
@@ -57,13 +68,15 @@ impl Plan {
     /// From a session's opening to the end of the last poll that the policy may need.
     fn all_rounds(&self, group: &GroupPlan) -> Duration {
         let round = self.fragments_duration(group).saturating_add(self.poll_duration(group));
-        let rounds = round.saturating_mul(u32::from(group.policy().rounds_max()));
-        rounds.saturating_add(self.first_fragment_offset(group))
+        let further = round.saturating_mul(u32::from(group.policy().rounds_max().saturating_sub(1)));
+        further.saturating_add(self.round_duration(group))
     }
 
-    /// What a round takes besides its fragments: the wait for slow clocks, and the poll.
+    /// What a first round takes besides its fragments: the wait for slow clocks, the probe, and the poll.
     pub(super) fn around_round(&self, group: &GroupPlan) -> Duration {
-        self.first_fragment_offset(group).saturating_add(self.poll_duration(group))
+        let polls = if self.spec.config.probe_at_start { 1 + PROBES } else { 1 };
+        let polls = self.poll_duration(group).saturating_mul(polls);
+        self.first_fragment_offset(group).saturating_add(polls)
     }
 
     /// From the moment when a round's first fragment may be sent to the moment when the poll after it may be.
@@ -167,7 +180,7 @@ impl Plan {
             let round =
                 group.block().map_or(1, |block| u32::from(block.frames())).saturating_mul(group.copies);
             let rounds = u32::from(group.policy().rounds_max());
-            let polls = (1 + rounds).saturating_mul(group.copies);
+            let polls = (1 + PROBES + rounds).saturating_mul(group.copies);
             let needed = round.saturating_mul(rounds).saturating_add(polls);
             next_fcnt.saturating_add(round.saturating_mul(config.mcgroup_validity_coeff).max(needed))
         })
