@@ -139,16 +139,19 @@ macro_rules! package {
             const MAX_LEN: usize = Self::MAX_LEN;
 
             #[inline]
-            fn decode_body(cid: u8, input: &mut $crate::Reader<$p>) -> Result<Self, $crate::DecodeCause> {
-                match cid {
+            fn decode_body(cid: u8, offset: usize, input: &mut $crate::Reader<$p>) -> Result<Self, $crate::DecodeError> {
+                // Straight into the result that is handed out: turning one error type into another would move the
+                // command once more, which costs more than reading it.
+                let cause = match cid {
                     $(
                         <$ty as $crate::Command<$p>>::CID => match <$ty as $crate::Command<$p>>::decode(input) {
-                            Ok(command) => Ok(Self::$variant(command)),
-                            Err(truncated) => Err($crate::DecodeCause::Truncated(truncated)),
+                            Ok(command) => return Ok(Self::$variant(command)),
+                            Err(truncated) => $crate::DecodeCause::Truncated(truncated),
                         },
                     )*
-                    _ => Err($crate::DecodeCause::UnknownCid { cid }),
-                }
+                    _ => $crate::DecodeCause::UnknownCid { cid },
+                };
+                Err($crate::DecodeError { offset, cause })
             }
 
             fn encode(&self, out: &mut $crate::Writer<'_>) -> Result<(), $crate::EncodeError> {

@@ -4,19 +4,19 @@ use core::iter::FusedIterator;
 use core::marker::PhantomData;
 
 use crate::cursor::{Reader, Writer};
-use crate::error::{DecodeCause, DecodeError, EncodeError, NotFitted, Truncated};
+use crate::error::{DecodeError, EncodeError, NotFitted, Truncated};
 
 /// All commands of a package in one direction: implemented by the `Uplink` and `Downlink` enums.
 pub trait CommandSet<'a>: Sized {
     /// Length of the longest command in octets, CID included; a `DataFragment` counts with the largest FragSize.
     const MAX_LEN: usize;
 
-    /// Reads the body that follows `cid`.
+    /// Reads the body that follows `cid`, which stands at `offset` in the payload.
     ///
     /// # Errors
-    /// [`DecodeCause::UnknownCid`] if the package has no such command in this direction, [`DecodeCause::Truncated`] if
-    /// the input ends before the body does.
-    fn decode_body(cid: u8, input: &mut Reader<'a>) -> Result<Self, DecodeCause>;
+    /// [`DecodeError`] with that offset: [`DecodeCause::UnknownCid`](crate::DecodeCause::UnknownCid) if the package has no such command in this
+    /// direction, [`DecodeCause::Truncated`](crate::DecodeCause::Truncated) if the input ends before the body does.
+    fn decode_body(cid: u8, offset: usize, input: &mut Reader<'a>) -> Result<Self, DecodeError>;
 
     /// Appends the command, CID first.
     ///
@@ -60,13 +60,11 @@ impl<'a, C: CommandSet<'a>> Iterator for Commands<'a, C> {
     fn next(&mut self) -> Option<Self::Item> {
         let offset = self.offset();
         let cid = self.input.next_octet()?;
-        Some(match C::decode_body(cid, &mut self.input) {
-            Ok(command) => Ok(command),
-            Err(cause) => {
-                self.input.take_rest();
-                Err(DecodeError { offset, cause })
-            }
-        })
+        let decoded = C::decode_body(cid, offset, &mut self.input);
+        if decoded.is_err() {
+            self.input.take_rest();
+        }
+        Some(decoded)
     }
 }
 
@@ -76,11 +74,10 @@ impl<'a, C: CommandSet<'a>> FusedIterator for Commands<'a, C> {}
 #[inline]
 #[allow(dead_code, reason = "without any package nobody asks")]
 pub(crate) fn first<'a, C: CommandSet<'a>>(payload: &'a [u8]) -> Result<C, DecodeError> {
-    let decoded = match payload.split_first() {
-        Some((&cid, body)) => C::decode_body(cid, &mut Reader::new(body)),
-        None => Err(DecodeCause::Truncated(Truncated { expected: 1, got: 0 })),
-    };
-    decoded.map_err(|cause| DecodeError { offset: 0, cause })
+    match payload.split_first() {
+        Some((&cid, body)) => C::decode_body(cid, 0, &mut Reader::new(body)),
+        None => Err(DecodeError { offset: 0, cause: Truncated { expected: 1, got: 0 }.into() }),
+    }
 }
 
 impl Writer<'_> {

@@ -59,8 +59,9 @@ pub trait MessageItem<'a>: Sized {
         package: Package,
         version: PackageVersion,
         cid: u8,
+        offset: usize,
         input: &mut Reader<'a>,
-    ) -> Result<Self, DecodeCause>;
+    ) -> Result<Self, DecodeError>;
     #[doc(hidden)]
     fn role(&self) -> Role;
     #[doc(hidden)]
@@ -107,26 +108,28 @@ impl<'a, I: MessageItem<'a>> Items<'a, I> {
         self.len - self.input.remaining()
     }
 
-    fn item(&mut self, offset: usize, first: u8) -> Result<I, DecodeCause> {
+    fn item(&mut self, offset: usize, first: u8) -> Result<I, DecodeError> {
+        let refuse = |cause| Err(DecodeError { offset, cause });
         if first & ID_FLAG != 0 && !self.after_id {
             // An identifier belongs to the command behind it.
             if self.input.remaining() == 0 {
-                return Err(Truncated { expected: 1, got: 0 }.into());
+                return refuse(Truncated { expected: 1, got: 0 }.into());
             }
             self.package = PackageId::from_wire(first);
             self.after_id = true;
             return Ok(I::package_id(self.package));
         }
         self.after_id = false;
-        let package =
-            Package::from_identifier(self.package.get()).ok_or(DecodeCause::UnknownCid { cid: first })?;
+        let Some(package) = Package::from_identifier(self.package.get()) else {
+            return refuse(DecodeCause::UnknownCid { cid: first });
+        };
         // MultiPackBufferReq beside anything else: the whole set is to be discarded (TS007-1.0.0).
         if package == Package::MultiPackage && first == LONE_CID && self.lone != Some(offset) {
-            return Err(DecodeCause::NotAlone);
+            return refuse(DecodeCause::NotAlone);
         }
-        let item = I::decode_command(package, self.versions.of(package), first, &mut self.input)?;
+        let item = I::decode_command(package, self.versions.of(package), first, offset, &mut self.input)?;
         // DataFragment takes the rest of its message and must be alone in it (TS004-1.0.0 §1).
-        if item.role() == Role::Refused { Err(DecodeCause::NotAlone) } else { Ok(item) }
+        if item.role() == Role::Refused { refuse(DecodeCause::NotAlone) } else { Ok(item) }
     }
 }
 
@@ -140,16 +143,16 @@ impl<'a, I: MessageItem<'a>> Iterator for Items<'a, I> {
         let offset = self.offset();
         let decoded = match self.input.next_octet() {
             Some(first) => self.item(offset, first),
-            None if offset == 0 => Err(Truncated { expected: 1, got: 0 }.into()),
+            None if offset == 0 => {
+                Err(DecodeError { offset, cause: Truncated { expected: 1, got: 0 }.into() })
+            }
             None => {
                 self.done = true;
                 return self.token.map(|token| Ok(I::command_token(Token::from_wire(token))));
             }
         };
-        Some(decoded.map_err(|cause| {
-            self.done = true;
-            DecodeError { offset, cause }
-        }))
+        self.done = decoded.is_err();
+        Some(decoded)
     }
 }
 
@@ -272,17 +275,18 @@ macro_rules! items {
                 package: Package,
                 version: PackageVersion,
                 cid: u8,
+                offset: usize,
                 input: &mut Reader<'a>,
-            ) -> Result<Self, DecodeCause> {
+            ) -> Result<Self, DecodeError> {
                 match (package, version) {
-                    (Package::MultiPackage, _) => CommandSet::decode_body(cid, input).map(Self::MultiPackage),
+                    (Package::MultiPackage, _) => CommandSet::decode_body(cid, offset, input).map(Self::MultiPackage),
                     $(
                         #[cfg(feature = $feature)]
                         (Package::$package, PackageVersion::$version) => {
-                            CommandSet::decode_body(cid, input).map(Self::$variant)
+                            CommandSet::decode_body(cid, offset, input).map(Self::$variant)
                         }
                     )*
-                    _ => Err(DecodeCause::UnknownCid { cid }),
+                    _ => Err(DecodeError { offset, cause: DecodeCause::UnknownCid { cid } }),
                 }
             }
 
