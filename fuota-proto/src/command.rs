@@ -103,3 +103,28 @@ macro_rules! command {
     };
 }
 pub(crate) use command;
+
+/// Declares the error bits of an answer: the flags of its struct with the standard's names for them. The comment says
+/// what it means that none is set.
+#[allow(unused_macros, reason = "a build may have no package at all")]
+macro_rules! error_bits {
+    (
+        $(#[$doc:meta])*
+        $answer:ident {$($flag:ident = $name:literal),+ $(,)?}
+    ) => {
+        impl $answer {
+            $(#[$doc])*
+            #[must_use]
+            pub const fn is_ok(&self) -> bool {
+                !($(self.$flag)||+)
+            }
+
+            /// The standard's names of the error bits that are set.
+            pub fn error_names(&self) -> impl Iterator<Item = &'static str> + use<> {
+                [$((self.$flag, $name)),+].into_iter().filter_map(|(is_set, name)| is_set.then_some(name))
+            }
+        }
+    };
+}
+#[allow(unused_imports, reason = "a build may have no package at all")]
+pub(crate) use error_bits;

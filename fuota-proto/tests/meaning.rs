@@ -146,3 +146,58 @@ fn groups_are_listed_in_order_and_dropped_from_the_top() {
     let odd = multicast::v1::Uplink::decode(&[0x01, 0x11, 1, 7, 0, 0, 0]).unwrap();
     assert!(matches!(odd, multicast::v1::Uplink::McGroupStatusAns(odd) if odd.validate() == order));
 }
+
+/// What an answer complains of is told by name, and it is fine only if it complains of nothing.
+#[test]
+fn error_bits_have_names_and_any_of_them_is_an_error() {
+    use fragmentation::{v1, v2};
+
+    let names = |octets: &[u8]| -> (bool, Vec<&'static str>) {
+        match v1::Uplink::decode(octets).unwrap() {
+            v1::Uplink::FragSessionSetupAns(answer) => (answer.is_ok(), answer.error_names().collect()),
+            v1::Uplink::FragSessionStatusAns(answer) => (answer.is_ok(), answer.error_names().collect()),
+            v1::Uplink::FragSessionDeleteAns(answer) => (answer.is_ok(), answer.error_names().collect()),
+            v1::Uplink::PackageVersionAns(_) => (true, Vec::new()),
+        }
+    };
+    assert_eq!(names(&[0x02, 0b1100_0000]), (true, vec![]), "the index is no error");
+    assert_eq!(names(&[0x02, 0b0000_1001]), (false, vec!["EncodingUnsupported", "WrongDescriptor"]));
+    assert_eq!(names(&[0x02, 0b0000_0110]), (false, vec!["NotEnoughMemory", "FragSessionIndexNotSupported"]));
+    assert_eq!(names(&[0x01, 0, 0, 0, 1]), (false, vec!["NotEnoughMatrixMemory"]));
+    assert_eq!(names(&[0x03, 0b0000_0101]), (false, vec!["SessionDoesNotExist"]));
+
+    let names = |octets: &[u8]| -> (bool, Vec<&'static str>) {
+        match v2::Uplink::decode(octets).unwrap() {
+            v2::Uplink::FragSessionSetupAns(answer) => (answer.is_ok(), answer.error_names().collect()),
+            v2::Uplink::FragSessionStatusAns(answer) => (answer.is_ok(), answer.error_names().collect()),
+            v2::Uplink::FragDataBlockReceivedReq(request) => {
+                (request.is_ok(), request.error_names().collect())
+            }
+            other => panic!("{other:?}"),
+        }
+    };
+    assert_eq!(names(&[0x02, 0b0001_0000]), (false, vec!["SessionCntReplay"]));
+    assert_eq!(names(&[0x02, 0b0010_0000]), (true, vec![]), "a reserved bit is no error");
+    assert_eq!(names(&[0x01, 0b0000_0100]), (false, vec!["SessionDoesNotExist"]));
+    assert_eq!(names(&[0x01, 0b0000_0011, 0, 0, 9]), (false, vec!["MemoryError", "MICError"]));
+    assert_eq!(names(&[0x04, 0b0000_0110]), (false, vec!["MICError"]));
+
+    let names = |octets: &[u8]| -> (bool, Vec<&'static str>) {
+        match multicast::v2::Uplink::decode(octets).unwrap() {
+            multicast::v2::Uplink::McGroupSetupAns(answer) => {
+                (answer.is_ok(), answer.error_names().collect())
+            }
+            multicast::v2::Uplink::McGroupDeleteAns(answer) => {
+                (answer.is_ok(), answer.error_names().collect())
+            }
+            multicast::v2::Uplink::McClassBSessionAns(answer) => {
+                (answer.is_ok(), answer.error_names().collect())
+            }
+            other => panic!("{other:?}"),
+        }
+    };
+    assert_eq!(names(&[0x02, 0b0000_0111]), (false, vec!["IDerror"]));
+    assert_eq!(names(&[0x03, 0b0000_0100]), (false, vec!["McGroupUndefined"]));
+    assert_eq!(names(&[0x05, 0b0010_1000]), (false, vec!["FreqError", "StartMissed"]));
+    assert_eq!(names(&[0x05, 0b0100_0000]), (false, vec![]), "an error without a name");
+}

@@ -9,7 +9,7 @@ pub mod v1;
 #[cfg(feature = "ts003-v2")]
 pub mod v2;
 
-use crate::command::command;
+use crate::command::{command, error_bits};
 use crate::ids::{NbTransmissions, TimeToken};
 use crate::units::{AppTimePeriod, GpsSeconds};
 
@@ -76,12 +76,9 @@ command! {
     }
 }
 
-impl DeviceAppTimePeriodicityAns {
+error_bits! {
     /// Whether the device will keep the period.
-    #[must_use]
-    pub const fn is_ok(&self) -> bool {
-        !self.not_supported
-    }
+    DeviceAppTimePeriodicityAns { not_supported = "NotSupported" }
 }
 
 command! {

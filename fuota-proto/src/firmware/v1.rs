@@ -4,7 +4,7 @@ pub use super::image::DevUpgradeImageAns;
 pub use super::{DEFAULT_PORT, PACKAGE_IDENTIFIER};
 pub use crate::version::{PackageVersionAns, PackageVersionReq};
 
-use crate::command::command;
+use crate::command::{command, error_bits};
 use crate::package::package;
 use crate::units::{Countdown, GpsSeconds, Version};
 
@@ -161,10 +161,7 @@ command! {
     }
 }
 
-impl DevDeleteImageAns {
+error_bits! {
     /// Whether the image is deleted.
-    #[must_use]
-    pub const fn is_ok(&self) -> bool {
-        !(self.error_no_valid_image || self.error_invalid_version)
-    }
+    DevDeleteImageAns { error_no_valid_image = "ErrorNoValidImage", error_invalid_version = "ErrorInvalidVersion" }
 }

@@ -15,7 +15,7 @@ pub mod v2;
 pub use fragment::{DataFragment, FragmentError};
 pub use setup::SetupError;
 
-use crate::command::command;
+use crate::command::{command, error_bits};
 use crate::ids::FragIndex;
 
 /// FPort that devices listen on unless configured otherwise.
@@ -51,10 +51,7 @@ command! {
     }
 }
 
-impl FragSessionDeleteAns {
+error_bits! {
     /// Whether the session was there and is deleted.
-    #[must_use]
-    pub const fn is_ok(&self) -> bool {
-        !self.session_does_not_exist
-    }
+    FragSessionDeleteAns { session_does_not_exist = "SessionDoesNotExist" }
 }

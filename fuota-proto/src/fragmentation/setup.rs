@@ -67,7 +67,12 @@ pub(super) const fn block_len(nb_frag: NbFrag, frag_size: u8, padding: u8) -> u3
 
 /// Declares what both versions of FragSessionSetupReq and its answer can do.
 macro_rules! setup {
-    (algo $algo:ident, refused as $unsupported:ident, errors $($error:ident)*) => {
+    (algo $algo:ident, refused as $unsupported:ident, errors {$($error:ident = $name:literal),+ $(,)?}) => {
+        $crate::command::error_bits! {
+            /// Whether the device accepted the session.
+            FragSessionSetupAns { $($error = $name),+ }
+        }
+
         impl FragSessionSetupReq {
             /// Checks that a session can be like this. What a device has room for, and which sessions it has seen, is
             /// its own matter.
@@ -89,7 +94,7 @@ macro_rules! setup {
             /// Accepts the session.
             #[must_use]
             pub const fn accepting(frag_index: FragIndex) -> Self {
-                Self { frag_index, $($error: false),* }
+                Self { frag_index, $($error: false),+ }
             }
 
             /// Refuses a session that cannot be: whatever is wrong, it is for want of a code that could carry it.
@@ -101,12 +106,6 @@ macro_rules! setup {
                     | SetupError::FragSize
                     | SetupError::Padding { .. } => Self { $unsupported: true, ..Self::accepting(frag_index) },
                 }
-            }
-
-            /// Whether the device accepted: no error bit is set.
-            #[must_use]
-            pub const fn is_ok(&self) -> bool {
-                !($(self.$error)||*)
             }
         }
     };

@@ -88,6 +88,16 @@ impl FragSessionStatusAns {
         !(self.memory_error || self.mic_error || self.session_does_not_exist())
     }
 
+    /// The standard's names of the error bits that are set.
+    pub fn error_names(&self) -> impl Iterator<Item = &'static str> + use<> {
+        let bits = [
+            (self.memory_error, "MemoryError"),
+            (self.mic_error, "MICError"),
+            (self.session_does_not_exist(), "SessionDoesNotExist"),
+        ];
+        bits.into_iter().filter_map(|(is_set, name)| is_set.then_some(name))
+    }
+
     /// Whether the block is whole, without an error.
     #[must_use]
     pub const fn is_complete(&self) -> bool {

@@ -6,7 +6,7 @@ pub use super::{
 };
 pub use crate::version::{PackageVersionAns, PackageVersionReq};
 
-use crate::command::command;
+use crate::command::{command, error_bits};
 use crate::ids::{Descriptor, FragAlgo, FragCount, FragIndex, GroupMask, NbFrag};
 use crate::package::package;
 use crate::units::BlockAckDelay;
@@ -59,13 +59,12 @@ command! {
     }
 }
 
-impl FragSessionStatusAns {
+error_bits! {
     /// Whether the device reports no error.
-    #[must_use]
-    pub const fn is_ok(&self) -> bool {
-        !self.not_enough_matrix_memory
-    }
+    FragSessionStatusAns { not_enough_matrix_memory = "NotEnoughMatrixMemory" }
+}
 
+impl FragSessionStatusAns {
     /// Whether the block is whole, without an error.
     #[must_use]
     pub const fn is_complete(&self) -> bool {
@@ -111,4 +110,11 @@ command! {
     }
 }
 
-super::setup::setup!(algo fragmentation_matrix, refused as encoding_unsupported, errors encoding_unsupported not_enough_memory frag_session_index_not_supported wrong_descriptor);
+super::setup::setup! {
+    algo fragmentation_matrix, refused as encoding_unsupported, errors {
+        encoding_unsupported = "EncodingUnsupported",
+        not_enough_memory = "NotEnoughMemory",
+        frag_session_index_not_supported = "FragSessionIndexNotSupported",
+        wrong_descriptor = "WrongDescriptor",
+    }
+}

@@ -7,7 +7,7 @@ pub use super::{
 };
 pub use crate::version::{PackageVersionAns, PackageVersionReq};
 
-use crate::command::command;
+use crate::command::{command, error_bits};
 use crate::ids::{Descriptor, FragAlgo, FragIndex, GroupMask, Mic, NbFrag};
 use crate::package::package;
 use crate::units::BlockAckDelay;
@@ -95,7 +95,15 @@ command! {
     }
 }
 
-super::setup::setup!(algo frag_algo, refused as frag_algo_unsupported, errors frag_algo_unsupported not_enough_memory frag_index_unsupported wrong_descriptor session_cnt_replay);
+super::setup::setup! {
+    algo frag_algo, refused as frag_algo_unsupported, errors {
+        frag_algo_unsupported = "FragAlgoUnsupported",
+        not_enough_memory = "NotEnoughMemory",
+        frag_index_unsupported = "FragIndexUnsupported",
+        wrong_descriptor = "WrongDescriptor",
+        session_cnt_replay = "SessionCntReplay",
+    }
+}
 
 command! {
     /// Tells the server that the block is whole, if the session asked for that; delayed at random (TS004-2.0.0 §3.5).
@@ -107,12 +115,9 @@ command! {
     }
 }
 
-impl FragDataBlockReceivedReq {
+error_bits! {
     /// Whether the device has the block.
-    #[must_use]
-    pub const fn is_ok(&self) -> bool {
-        !self.mic_error
-    }
+    FragDataBlockReceivedReq { mic_error = "MICError" }
 }
 
 command! {

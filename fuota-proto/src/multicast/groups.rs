@@ -3,7 +3,7 @@
 use heapless::Vec;
 use thiserror::Error;
 
-use crate::command::{Command, command};
+use crate::command::{Command, command, error_bits};
 use crate::cursor::{Reader, Writer};
 use crate::error::{EncodeError, Truncated};
 use crate::field::Field as _;
@@ -82,12 +82,11 @@ impl McGroupSetupAns {
             GroupError::Counters { .. } => Self { mc_group_id, id_error: true },
         }
     }
+}
 
+error_bits! {
     /// Whether the device has the group now.
-    #[must_use]
-    pub const fn is_ok(&self) -> bool {
-        !self.id_error
-    }
+    McGroupSetupAns { id_error = "IDerror" }
 }
 
 command! {
@@ -108,12 +107,9 @@ command! {
     }
 }
 
-impl McGroupDeleteAns {
+error_bits! {
     /// Whether the group was there and is deleted.
-    #[must_use]
-    pub const fn is_ok(&self) -> bool {
-        !self.mc_group_undefined
-    }
+    McGroupDeleteAns { mc_group_undefined = "McGroupUndefined" }
 }
 
 /// One group of a [`McGroupStatusAns`].

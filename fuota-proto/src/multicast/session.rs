@@ -265,6 +265,11 @@ impl<const VERSION: u8, const CID: u8> SessionAns<VERSION, CID> {
         matches!(self.outcome, SessionOutcome::Starts(_))
     }
 
+    /// The standard's names of the error bits that are set; those without a name are left out.
+    pub fn error_names(&self) -> impl Iterator<Item = &'static str> + use<VERSION, CID> {
+        self.errors().into_iter().flat_map(SessionErrors::names)
+    }
+
     /// An answer as a device may have sent it.
     #[cfg(feature = "serde")]
     pub(super) const fn from_parts(mc_group_id: McGroupId, outcome: SessionOutcome) -> Self {
