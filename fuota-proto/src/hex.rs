@@ -37,6 +37,16 @@ pub(crate) fn serialize_slice<S: serde::Serializer>(octets: &[u8], serializer: S
     }
 }
 
+/// The way back from [`serialize_slice`], where the octets stand in the input as they are.
+#[cfg(feature = "serde")]
+#[allow(dead_code, reason = "only some packages have commands that borrow")]
+pub(crate) fn borrow<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<&'de [u8], D::Error> {
+    if deserializer.is_human_readable() {
+        return Err(serde::de::Error::custom("octets in hex cannot be borrowed"));
+    }
+    serde::Deserialize::deserialize(deserializer)
+}
+
 /// The way back from [`serialize`].
 #[cfg(feature = "serde")]
 pub(crate) fn deserialize<'de, D: serde::Deserializer<'de>, const N: usize>(

@@ -135,6 +135,9 @@ pub mod multicast;
 #[allow(unused_macros, unused_imports, reason = "a build may have no package at all")]
 mod package;
 mod stream;
+#[cfg(feature = "serde")]
+#[allow(dead_code, reason = "a build may have no package at all")]
+mod tagged;
 mod units;
 mod version;
 

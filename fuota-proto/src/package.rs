@@ -135,6 +135,32 @@ macro_rules! package {
             }
         }
 
+        #[cfg(feature = "serde")]
+        const _: () = {
+            #[derive(serde::Deserialize)]
+            #[allow(clippy::enum_variant_names, reason = "they are the commands' names")]
+            pub(crate) enum Tag {$($variant),*}
+
+            impl<$p> $crate::tagged::Tagged<$p> for $name$(<$a>)? {
+                type Tag = Tag;
+                const NAME: &'static str = stringify!($name);
+
+                fn fields<D: serde::Deserializer<$p>>(tag: Tag, deserializer: D) -> Result<Self, D::Error> {
+                    match tag {$(
+                        Tag::$variant => <$ty as serde::Deserialize>::deserialize(deserializer).map(Self::$variant),
+                    )*}
+                }
+            }
+
+            /// The command's name, or its place among the variants, has to come before its fields. A command that
+            /// borrows octets can be read from a record that lends them, not from text.
+            impl<$p> serde::Deserialize<$p> for $name$(<$a>)? {
+                fn deserialize<D: serde::Deserializer<$p>>(deserializer: D) -> Result<Self, D::Error> {
+                    $crate::tagged::deserialize(deserializer)
+                }
+            }
+        };
+
         impl<$p> $crate::CommandSet<$p> for $name$(<$a>)? {
             const MAX_LEN: usize = Self::MAX_LEN;
 

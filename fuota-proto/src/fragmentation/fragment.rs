@@ -12,7 +12,7 @@ use crate::ids::{FragIndex, FragN};
 ///
 /// It takes the rest of its payload as data and must be alone in it, so nothing can be written after it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-#[cfg_attr(feature = "serde", derive(serde::Serialize))]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 #[cfg_attr(feature = "arbitrary", derive(arbitrary::Arbitrary))]
 pub struct DataFragment<'a> {
@@ -21,7 +21,14 @@ pub struct DataFragment<'a> {
     /// Number of the fragment, counted from 1; beyond NbFrag it is a coded one.
     pub n: FragN,
     /// FragSize octets, borrowed from the payload.
-    #[cfg_attr(feature = "serde", serde(serialize_with = "crate::hex::serialize_slice"))]
+    #[cfg_attr(
+        feature = "serde",
+        serde(
+            serialize_with = "crate::hex::serialize_slice",
+            deserialize_with = "crate::hex::borrow",
+            borrow
+        )
+    )]
     pub data: &'a [u8],
 }
 

@@ -120,14 +120,21 @@ pub(super) const ERROR_BASE: u8 = 0xFF;
 ///
 /// It takes the rest of the message but the token as its data.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-#[cfg_attr(feature = "serde", derive(serde::Serialize))]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 #[cfg_attr(feature = "arbitrary", derive(arbitrary::Arbitrary))]
 pub struct MultiPackBufferFrag<'a> {
     /// Position in the answers of the first octet of the data; 255 without data says that the request was wrong.
     pub base_byte: u8,
     /// Octets of the answers.
-    #[cfg_attr(feature = "serde", serde(serialize_with = "crate::hex::serialize_slice"))]
+    #[cfg_attr(
+        feature = "serde",
+        serde(
+            serialize_with = "crate::hex::serialize_slice",
+            deserialize_with = "crate::hex::borrow",
+            borrow
+        )
+    )]
     pub data: &'a [u8],
 }
 
