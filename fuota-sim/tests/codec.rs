@@ -128,7 +128,7 @@ fn one_payload_prints_what_can_be_read_and_then_what_is_wrong() {
     let commands: Value = serde_json::from_str(text(&output.stdout)).unwrap();
     assert_eq!(commands[0]["fields"]["nb_frag_received"], 12);
     assert_eq!(commands[1]["command"], "FragSessionDeleteAns");
-    assert_eq!(text(&output.stderr), "error: offset 7: unknown CID 0x09");
+    assert_eq!(text(&output.stderr), "offset 7: unknown CID 0x09");
 }
 
 #[test]
@@ -146,6 +146,38 @@ fn a_port_is_enough_to_see_all_readings() {
     assert_eq!(readings[0]["commands"][0]["command"], "FragSessionStatusReq");
     assert_eq!(readings[1]["error"], json!({ "offset": 0, "kind": "truncated" }));
     assert_eq!(fuota(&["decode", "--port", "1", "00"], "").status.code(), Some(1));
+}
+
+#[test]
+fn misuse_is_told_in_one_line_that_says_what_and_where() {
+    let kind = ["--package", "ts004", "--version", "2", "--direction", "downlink"];
+    let cases = [
+        ("decode", "zz", "error: payload: hex is expected, but digit 1 is 'z'"),
+        ("decode", "0x010", "error: payload: two hex digits per octet are expected, but there are 3"),
+        (
+            "encode",
+            r#"[{"command":"PackageVersionReq","fields":{}},{"command":"Frag"}]"#,
+            "error: command 1, Frag: no such downlink command in ts004 version 2",
+        ),
+        (
+            "encode",
+            r#"[{"command":"FragSessionDeleteReq","fields":{"frag_index":4}}]"#,
+            "error: command 0, FragSessionDeleteReq: FragIndex 4 is wider than 2 bits",
+        ),
+        (
+            "encode",
+            r#"[{"command":"DataFragment","fields":{"frag_index":0,"n":1,"data":"aa"}},{"command":"PackageVersionReq","fields":{}}]"#,
+            "error: command 1, PackageVersionReq: it would be taken for part of the command before",
+        ),
+    ];
+    for (verb, input, told) in cases {
+        let output = fuota(&[&[verb], &kind[..], &[input]].concat(), "");
+        assert_eq!((output.status.code(), text(&output.stderr)), (Some(1), told));
+        assert!(output.stdout.is_empty());
+    }
+    let output =
+        fuota(&["decode", "--package", "ts006", "--version", "2", "--direction", "uplink", "00"], "");
+    assert_eq!(text(&output.stderr), "error: ts006 has no version 2");
 }
 
 #[test]

@@ -24,9 +24,14 @@ pub(super) fn error(text: &str) {
     say("error", text);
 }
 
-fn say(what: &str, text: &str) {
+/// Says a line of its own form.
+pub(super) fn note(text: &str) {
     // Where stderr is closed nobody is left to tell.
-    let _ = writeln!(io::stderr(), "{what}: {}", one_line(text));
+    let _ = writeln!(io::stderr(), "{}", one_line(text));
+}
+
+fn say(what: &str, text: &str) {
+    note(&format!("{what}: {text}"));
 }
 
 /// The text with its line breaks and indentation turned into single spaces.

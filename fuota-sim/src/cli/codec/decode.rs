@@ -75,13 +75,17 @@ fn read(kind: &Kind, payload: &[u8]) -> Answer {
     Answer { commands, error: error.map(Fault::from) }
 }
 
+fn payload(args: &Args) -> Result<Vec<u8>, String> {
+    octets(&args.payload).map_err(|error| format!("payload: {error}"))
+}
+
 /// Prints the commands, and if something is wrong, where and what.
 fn one_reading(kind: &Kind, args: &Args) -> Outcome {
-    let (commands, error) = kind.decode(&octets(&args.payload)?);
+    let (commands, error) = kind.decode(&payload(args)?);
     console::print(&format!("{}\n", serde_json::to_string(&commands)?))?;
     Ok(match error {
         Some(error) => {
-            console::error(&error.to_string());
+            console::note(&error.to_string());
             ExitCode::from(USAGE)
         }
         None => ExitCode::SUCCESS,
@@ -101,7 +105,7 @@ struct Reading {
 fn every_reading(port: u8, args: &Args) -> Outcome {
     let package =
         Name::from_port(port).ok_or_else(|| format!("no package has {port} as its default FPort"))?;
-    let payload = octets(&args.payload)?;
+    let payload = payload(args)?;
     let mut readings = Vec::new();
     for version in package.versions() {
         for direction in [Direction::Downlink, Direction::Uplink] {

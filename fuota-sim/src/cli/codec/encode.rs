@@ -24,7 +24,8 @@ pub(super) fn run(args: &Args) -> Outcome {
     }
     let kind =
         args.which.kind()?.ok_or("--package, --version and --direction say what the commands are of")?;
-    let commands: Vec<Spelled> = serde_json::from_str(&args.commands)?;
+    let commands: Vec<Spelled> = serde_json::from_str(&args.commands)
+        .map_err(|error| format!("a JSON array of commands is expected: {error}"))?;
     let payload = kind.encode(&commands)?;
     console::print(&format!("{}\n", hex::encode(payload)))?;
     Ok(ExitCode::SUCCESS)

@@ -7,7 +7,7 @@ use fuota_proto::multi_package::v1::{
 };
 use fuota_proto::{Package, PackageId};
 
-use super::packages::{Direction, Spelled, data, field, room};
+use super::packages::{Direction, NoSuch, Spelled, data, field, room};
 
 pub(super) fn write(
     commands: &[Spelled],
@@ -19,27 +19,39 @@ pub(super) fn write(
     let mut message = SetWriter::new(&mut buffer);
     // The package that commands without an identifier before them are of.
     let mut package = Some(Package::MultiPackage);
-    for command in commands {
-        let Spelled { command: name, fields } = command;
-        if name == "PackageId" {
-            package = Package::from_identifier(field::<PackageId>(fields, "package_identifier")?.get());
-        }
-        match direction {
-            Direction::Downlink => message.push(&downlink(command, package, with)?)?,
-            // The only command whose octets are borrowed.
-            Direction::Uplink if package == Some(Package::MultiPackage) && name == "MultiPackBufferFrag" => {
-                let data = data(fields)?;
-                let part = MultiPackBufferFrag { base_byte: field(fields, "base_byte")?, data: &data };
-                message.push(&UplinkItem::MultiPackage(Uplink::MultiPackBufferFrag(part)))?;
-            }
-            Direction::Uplink => message.push(&uplink(command, package, with)?)?,
-        }
+    for (index, command) in commands.iter().enumerate() {
+        append(&mut message, command, direction, &mut package, with)
+            .map_err(|error| command.fault(index, error))?;
     }
     Ok(message.finish()?.to_vec())
 }
 
+fn append(
+    message: &mut SetWriter<'_>,
+    command: &Spelled,
+    direction: Direction,
+    package: &mut Option<Package>,
+    with: Versions,
+) -> Result<(), Box<dyn Error>> {
+    let Spelled { command: name, fields } = command;
+    if name == "PackageId" {
+        *package = Package::from_identifier(field::<PackageId>(fields, "package_identifier")?.get());
+    }
+    match direction {
+        Direction::Downlink => message.push(&downlink(command, *package, with)?)?,
+        // The only command whose octets are borrowed.
+        Direction::Uplink if *package == Some(Package::MultiPackage) && name == "MultiPackBufferFrag" => {
+            let data = data(fields)?;
+            let part = MultiPackBufferFrag { base_byte: field(fields, "base_byte")?, data: &data };
+            message.push(&UplinkItem::MultiPackage(Uplink::MultiPackBufferFrag(part)))?;
+        }
+        Direction::Uplink => message.push(&uplink(command, *package, with)?)?,
+    }
+    Ok(())
+}
+
 macro_rules! item {
-    ($name:ident, $item:ident) => {
+    ($name:ident, $item:ident, $direction:expr) => {
         fn $name(
             command: &Spelled,
             package: Option<Package>,
@@ -51,11 +63,12 @@ macro_rules! item {
                 "CommandToken" => Ok($item::CommandToken(field(fields, "token")?)),
                 _ => {
                     let package = package.ok_or("the identifier before is of no package")?;
-                    Ok($item::from_fields(package, with, name, fields).ok_or_else(|| command.unknown())??)
+                    let item = $item::from_fields(package, with, name, fields);
+                    Ok(item.ok_or_else(|| NoSuch::Within(package, $direction))??)
                 }
             }
         }
     };
 }
-item!(downlink, DownlinkItem);
-item!(uplink, UplinkItem);
+item!(downlink, DownlinkItem, Direction::Downlink);
+item!(uplink, UplinkItem, Direction::Uplink);

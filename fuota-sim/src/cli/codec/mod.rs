@@ -11,6 +11,7 @@ mod root;
 mod which;
 
 use clap::Subcommand;
+use hex::FromHexError;
 
 use super::{Outcome, USAGE};
 
@@ -36,13 +37,22 @@ pub(super) fn run(verb: &Verb) -> Outcome {
 }
 
 /// Octets from hex, as logs and people write it: in either case, with spaces, with 0x in front.
-fn octets(text: &str) -> Result<Vec<u8>, hex::FromHexError> {
+fn octets(text: &str) -> Result<Vec<u8>, String> {
     let digits: String = text.split_whitespace().collect();
-    hex::decode(digits.strip_prefix("0x").unwrap_or(&digits))
+    let digits = digits.strip_prefix("0x").unwrap_or(&digits);
+    hex::decode(digits).map_err(|error| match error {
+        FromHexError::InvalidHexCharacter { c, index } => {
+            format!("hex is expected, but digit {} is {c:?}", index + 1)
+        }
+        FromHexError::OddLength => {
+            format!("two hex digits per octet are expected, but there are {}", digits.len())
+        }
+        other => other.to_string(),
+    })
 }
 
 /// As [`octets`], of a length that the type tells.
 fn array<const N: usize>(text: &str) -> Result<[u8; N], String> {
-    let octets = octets(text).map_err(|error| error.to_string())?;
+    let octets = octets(text)?;
     <[u8; N]>::try_from(octets).map_err(|octets| format!("{N} octets expected, {} given", octets.len()))
 }

@@ -56,6 +56,18 @@ impl Name {
     }
 }
 
+impl fmt::Display for Name {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Ts003 => "ts003",
+            Self::Ts004 => "ts004",
+            Self::Ts005 => "ts005",
+            Self::Ts006 => "ts006",
+            Self::Ts007 => "ts007",
+        })
+    }
+}
+
 impl FromStr for Name {
     type Err = NoSuch;
 
@@ -74,8 +86,17 @@ pub(super) enum Direction {
     Uplink,
 }
 
+impl fmt::Display for Direction {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Downlink => "downlink",
+            Self::Uplink => "uplink",
+        })
+    }
+}
+
 /// What a payload is to be read or written as.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Kind {
     pub(super) package: Name,
     pub(super) version: PackageVersion,
@@ -89,13 +110,21 @@ pub(super) struct Kind {
 pub(super) enum NoSuch {
     Package(String),
     Version(Name, u64),
+    Command(Kind),
+    Within(Package, Direction),
 }
 
 impl fmt::Display for NoSuch {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Package(name) => write!(f, "no package {name}: there are ts003 to ts007"),
-            Self::Version(name, version) => write!(f, "no version {version} of {name:?}"),
+            Self::Version(name, version) => write!(f, "{name} has no version {version}"),
+            Self::Command(Kind { package, version, direction, .. }) => {
+                write!(f, "no such {direction} command in {package} version {}", version.number())
+            }
+            Self::Within(package, direction) => {
+                write!(f, "package {} has no such {direction} command", package.identifier())
+            }
         }
     }
 }
@@ -156,15 +185,20 @@ impl Kind {
         }
         let mut buffer = vec![0; room(commands)];
         let mut out = Writer::new(&mut buffer);
-        for command in commands {
-            let Spelled { command: name, fields } = command;
-            for_commands!(self, Set => match Set::from_fields(name, fields) {
-                Some(command) => command?.encode(&mut out)?,
-                None if self.has_fragments() && name == "DataFragment" => fragment(fields, &mut out)?,
-                None => return Err(command.unknown().into()),
-            });
+        for (index, command) in commands.iter().enumerate() {
+            self.append(command, &mut out).map_err(|error| command.fault(index, error))?;
         }
         Ok(out.written().to_vec())
+    }
+
+    fn append(&self, command: &Spelled, out: &mut Writer<'_>) -> Result<(), Box<dyn Error>> {
+        let Spelled { command: name, fields } = command;
+        for_commands!(self, Set => match Set::from_fields(name, fields) {
+            Some(command) => command?.encode(out)?,
+            None if self.has_fragments() && name == "DataFragment" => fragment(fields, out)?,
+            None => return Err(NoSuch::Command(*self).into()),
+        });
+        Ok(())
     }
 
     fn has_fragments(&self) -> bool {
@@ -196,8 +230,9 @@ pub(super) struct Spelled {
 }
 
 impl Spelled {
-    pub(super) fn unknown(&self) -> String {
-        format!("no command {} here", self.command)
+    /// What is wrong with this command, the one at `index`.
+    pub(super) fn fault(&self, index: usize, error: impl fmt::Display) -> String {
+        format!("command {index}, {}: {error}", self.command)
     }
 }
 
@@ -208,7 +243,7 @@ pub(super) fn room(commands: &[Spelled]) -> usize {
 
 /// A field of octets that the type of the command only borrows.
 pub(super) fn data(fields: &Value) -> Result<Vec<u8>, Box<dyn Error>> {
-    Ok(octets(fields["data"].as_str().ok_or("data: octets in hex expected")?)?)
+    Ok(octets(fields["data"].as_str().ok_or("data: octets in hex are expected")?)?)
 }
 
 /// A field by name.
