@@ -29,6 +29,7 @@ pub(crate) fn serialize<S: serde::Serializer, const N: usize>(
 
 /// The same for octets whose number is not known beforehand.
 #[cfg(feature = "serde")]
+#[allow(dead_code, reason = "only some packages have commands that borrow")]
 pub(crate) fn serialize_slice<S: serde::Serializer>(octets: &[u8], serializer: S) -> Result<S::Ok, S::Error> {
     if serializer.is_human_readable() {
         serializer.collect_str(&Hex(octets))
