@@ -4,7 +4,7 @@
 
 use fuota_proto::fragmentation::{FragmentError, SetupError};
 use fuota_proto::multicast::{GroupError, McClassBSessionReq, SessionErrors};
-use fuota_proto::{McGroupId, TimeToStart, fragmentation, multicast};
+use fuota_proto::{Command as _, McGroupId, TimeToStart, fragmentation, multicast};
 
 fn setup(nb_frag: u16, frag_size: u8, control: u8, padding: u8) -> fragmentation::v1::FragSessionSetupReq {
     let [low, high] = nb_frag.to_le_bytes();
@@ -56,6 +56,26 @@ fn fragments_have_a_number_and_their_message_to_themselves() {
 }
 
 #[test]
+fn nothing_is_written_where_it_would_be_swallowed() {
+    use fragmentation::v2::{FragSessionDeleteAns, FragSessionStatusAns};
+    use fuota_proto::{EncodeError, FragIndex, FragN, PackageVersionReq, Writer};
+
+    let mut buffer = [0; 32];
+    let mut out = Writer::new(&mut buffer);
+    PackageVersionReq {}.encode(&mut out).unwrap();
+    let fragment = fragmentation::DataFragment { frag_index: FragIndex::MIN, n: FragN::MIN, data: &[0xAA] };
+    fragment.encode(&mut out).unwrap();
+    assert_eq!(PackageVersionReq {}.encode(&mut out), Err(EncodeError::AfterLast));
+    assert_eq!(out.written(), [0x00, 0x08, 0x01, 0x00, 0xAA]);
+
+    let mut out = Writer::new(&mut buffer);
+    FragSessionStatusAns::no_session().encode(&mut out).unwrap();
+    let deleted = FragSessionDeleteAns { frag_index: FragIndex::MIN, session_does_not_exist: false };
+    assert_eq!(deleted.encode(&mut out), Err(EncodeError::AfterLast));
+    assert_eq!((out.written(), out.is_closed()), (&[0x01, 0x04][..], true));
+}
+
+#[test]
 fn groups_whose_counters_never_match_are_no_groups() {
     let group = |min: u32, max: u32| {
         let payload = [&[0x02, 0x01][..], &[0; 20], &min.to_le_bytes(), &max.to_le_bytes()].concat();
@@ -67,6 +87,7 @@ fn groups_whose_counters_never_match_are_no_groups() {
     let error = GroupError::Counters { min: 6, max: 5 };
     assert_eq!(group(6, 5).validate(), Err(error));
     assert_eq!(group(0, u32::MAX).validate(), Ok(()));
+    assert_eq!(group(5, 5).validate(), Ok(()), "a group whose life is over");
     let answer = multicast::McGroupSetupAns::refusing(McGroupId::MAX, error);
     assert!(answer.id_error && !answer.is_ok());
 }
