@@ -7,6 +7,7 @@ use fuota_proto::{
 };
 
 use super::question::encode;
+use super::quirk::{Quirk, Quirks};
 use super::spec::PackageVersion;
 use crate::config::Config;
 
@@ -19,7 +20,7 @@ pub(super) enum Answer {
     PackageVersion { identifier: u8, version: u8 },
     McGroupSetup { mc_group_id: McGroupId, verdict: Verdict },
     McGroupDelete { mc_group_id: McGroupId },
-    Session { mc_group_id: McGroupId, starts_in: Result<u32, u8> },
+    Session { mc_group_id: McGroupId, starts_in: Result<u32, Refusal> },
     FragSessionSetup { frag_index: FragIndex, verdict: Verdict, index_unsupported: bool, replay: bool },
     FragSessionDelete { frag_index: FragIndex },
     Status { frag_index: Option<FragIndex>, status: Status },
@@ -29,6 +30,24 @@ pub(super) enum Answer {
     DevRebootTime { reboot_time: u32 },
     UpgradeImage(DevUpgradeImageAns),
     DeleteImage,
+}
+
+/// Why a device refuses a session.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Refusal {
+    /// The answer's status octet.
+    pub(super) status: u8,
+    /// Whether it says that the start has passed: version 1 has no bit for it, and devices that know the group say
+    /// that they don't (TS005-2.0.0 §3.5 and §3.6 have one).
+    pub(super) missed: bool,
+}
+
+/// How a device speaks.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Dialect {
+    pub(super) multicast: Option<PackageVersion>,
+    pub(super) fragmentation: Option<PackageVersion>,
+    pub(super) quirks: Quirks,
 }
 
 /// What a device says of its fragmentation session.
@@ -46,20 +65,28 @@ pub(super) enum Status {
     NoSession,
 }
 
+impl Dialect {
+    /// Whether a payload is a status answer of version 2 that is laid out as in version 1.
+    pub(super) fn status_in_v1_order(self, payload: &[u8]) -> bool {
+        self.fragmentation == Some(PackageVersion::V2)
+            && self.quirks.has(Quirk::StatusInV1Order)
+            && payload.first() == Some(&fragmentation::v1::FragSessionStatusAns::CID)
+    }
+}
+
 /// Hands every answer in a payload to `take`, in order.
 ///
 /// # Errors
 /// Where the payload stops making sense; what came before has been handed over.
 pub(super) fn read(
     config: &Config,
-    versions: (Option<PackageVersion>, Option<PackageVersion>),
+    dialect: Dialect,
     port: u8,
     payload: &[u8],
     mut take: impl FnMut(Answer),
 ) -> Result<(), DecodeError> {
-    let (multicast, fragmentation) = versions;
     if port == config.fucport {
-        match multicast {
+        match dialect.multicast {
             Some(PackageVersion::V2) => {
                 for command in multicast::v2::Uplink::commands(payload) {
                     multicast_v2(&command?).map(&mut take);
@@ -72,8 +99,8 @@ pub(super) fn read(
             }
         }
     } else if port == config.fmcport {
-        match fragmentation {
-            Some(PackageVersion::V2) => {
+        match dialect.fragmentation {
+            Some(PackageVersion::V2) if !dialect.status_in_v1_order(payload) => {
                 for command in fragmentation::v2::Uplink::commands(payload) {
                     take(fragmentation_v2(&command?));
                 }
@@ -133,7 +160,16 @@ fn mc_group_setup(ans: &multicast::v1::McGroupSetupAns) -> Answer {
 }
 
 fn session<const VERSION: u8, const CID: u8>(ans: &multicast::SessionAns<VERSION, CID>) -> Answer {
-    let starts_in = ans.time_to_start().map(TimeToStart::get).ok_or_else(|| status_octet(ans));
+    let missed = if VERSION == 1 {
+        multicast::SessionErrors::MC_GROUP_UNDEFINED
+    } else {
+        multicast::SessionErrors::START_MISSED
+    };
+    let missed = ans.errors().is_some_and(|errors| {
+        errors.contains(missed) || errors.contains(multicast::SessionErrors::START_MISSED)
+    });
+    let refusal = || Refusal { status: status_octet(ans), missed };
+    let starts_in = ans.time_to_start().map(TimeToStart::get).ok_or_else(refusal);
     Answer::Session { mc_group_id: ans.mc_group_id, starts_in }
 }
 

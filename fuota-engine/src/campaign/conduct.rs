@@ -6,6 +6,7 @@ use super::event::{Event, FailureReason, StageKind, StageStatus, Warning};
 use super::io::{Dest, Output, Transmit};
 use super::member::{Errand, Member, Standing};
 use super::question::Question;
+use super::quirk::{Quirk, Quirks};
 use super::tx::{Cargo, tx_id};
 use super::{Campaign, Phase};
 use crate::time::GpsInstant;
@@ -33,6 +34,21 @@ impl Campaign {
     pub(super) fn may_still_complete(&self, index: u32) -> bool {
         let group = self.roster.get(index).and_then(|member| self.plan.group(member.group));
         group.is_some_and(|group| group.policy().may_still_complete())
+    }
+
+    /// What the device's model does otherwise than the standard.
+    pub(super) fn quirks(&self, index: u32) -> Quirks {
+        self.plan.device(index).map_or(Quirks::NONE, |device| device.quirks)
+    }
+
+    /// Tells that something was done because of a quirk, if the device's model has it.
+    pub(super) fn heeds(&mut self, index: u32, quirk: Quirk) -> bool {
+        let Some(device) = self.plan.device(index).filter(|device| device.quirks.has(quirk)) else {
+            return false;
+        };
+        let device = device.dev_eui;
+        self.warn(Warning::QuirkApplied { device, quirk });
+        true
     }
 
     /// Enters a stage with so many devices; the one before has done its work.

@@ -3,6 +3,7 @@
 use core::fmt;
 use core::time::Duration;
 
+use super::quirk::Quirk;
 use crate::ids::{DevEui, GroupId, TxId};
 use crate::time::GpsInstant;
 
@@ -390,6 +391,27 @@ pub enum Warning {
     PossiblyRepeated {
         /// Which.
         id: TxId,
+    },
+    /// Something was done differently because the device's model does.
+    QuirkApplied {
+        /// Which device.
+        device: DevEui,
+        /// What its model does.
+        quirk: Quirk,
+    },
+    /// A device says that the session has begun, before it has: its clock is ahead, or was never set.
+    StartMissedEarly {
+        /// Which.
+        device: DevEui,
+    },
+    /// More parity is planned than the decoders of some devices can use.
+    RedundancyBeyondDecoder {
+        /// How many devices.
+        devices: u32,
+        /// Most lost fragments that the least of them makes good.
+        redundancy: u16,
+        /// Parity fragments planned.
+        parity: u16,
     },
     /// The groups were not probed before the first fragment: too many devices would have answered at once.
     ProbeSkipped {

@@ -9,6 +9,7 @@ use super::event::{FailureReason, Warning};
 use super::io::{Derived, Dest, Output, Report};
 use super::member::{Errand, Member};
 use super::question::{Ingredient, Package, Question, request};
+use super::quirk::Quirk;
 use super::spec::{DeviceClass, Kind, PackageVersion};
 use super::tx::{Cargo, tx_id};
 use super::{Campaign, Phase};
@@ -68,18 +69,34 @@ impl Campaign {
         }
         let index = self.roster.peek_ready()?;
         let member = *self.roster.get(index)?;
-        let asked = asked_now(question, &member);
+        let asked = self.asked_now(index, question, &member);
         let derivation = asked.derivation(&self.plan, &member);
         if derivation.is_some() && self.roster.counts().deriving >= DERIVATIONS_AHEAD {
             return None;
         }
         self.roster.pop_ready();
+        if asked != question && member.fragmentation != Some(PackageVersion::V2) {
+            self.heeds(index, Quirk::IgnoresRepeatedSetup);
+        }
         self.next_unicast = self.now + self.plan.config().ucast_msg_delay;
         if let Some(order) = derivation {
             self.roster.set(index, Errand::AwaitDerived(None), None);
             return Some(Output::Derive(order));
         }
         self.send_request(index, asked, Ingredient::None, None)
+    }
+
+    /// What a device is really asked: one that did not answer a FragSessionSetupReq is first asked whether it has the
+    /// session, because some don't answer a second request for one they have. In version 1 a repeat does no harm,
+    /// unless the device is known to be such a one.
+    pub(super) fn asked_now(&self, index: u32, question: Question, member: &Member) -> Question {
+        let probes = member.fragmentation == Some(PackageVersion::V2)
+            || self.quirks(index).has(Quirk::IgnoresRepeatedSetup);
+        if question == Question::FragSessionSetup && probes && member.tries % 2 == 1 {
+            Question::FragSessionStatus
+        } else {
+            question
+        }
     }
 
     /// What a request waited for has come.
@@ -323,11 +340,4 @@ fn is_done(
         }
         _ => false,
     }
-}
-
-/// What a device is really asked: a device of version 2 that did not answer a FragSessionSetupReq is first asked
-/// whether it has the session, because some don't answer a second request for one they have.
-pub(super) fn asked_now(question: Question, member: &Member) -> Question {
-    let probe = member.fragmentation == Some(PackageVersion::V2) && member.tries % 2 == 1;
-    if question == Question::FragSessionSetup && probe { Question::FragSessionStatus } else { question }
 }

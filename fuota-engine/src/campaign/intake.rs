@@ -2,11 +2,12 @@
 
 use alloc::vec::Vec;
 
-use super::answer;
+use super::answer::{self, Dialect};
 use super::event::{CampaignStatus, Cause, StageKind, Warning};
 use super::io::{GroupReport, Input, Order, Report};
 use super::member::{Member, Standing};
 use super::question::{Package, Question};
+use super::quirk::Quirk;
 use super::spec::Kind;
 use super::tx::{Cargo, parts};
 use super::{Campaign, Phase};
@@ -36,18 +37,24 @@ impl Campaign {
     fn on_uplink(&mut self, from: DevEui, port: u8, payload: &[u8], received: GpsInstant) {
         let Some(index) = self.roster.find(from) else { return };
         self.heard(index);
-        let Some(versions) = self.roster.get(index).map(|member| (member.multicast, member.fragmentation))
-        else {
-            return;
-        };
+        let Some(dialect) = self.dialect(index) else { return };
+        if port == self.plan.config().fmcport && dialect.status_in_v1_order(payload) {
+            self.heeds(index, Quirk::StatusInV1Order);
+        }
         let mut answers = Vec::new();
-        let fault = answer::read(self.plan.config(), versions, port, payload, |answer| answers.push(answer));
+        let fault = answer::read(self.plan.config(), dialect, port, payload, |answer| answers.push(answer));
         for answer in answers {
             self.on_answer(index, answer, payload.len(), received);
         }
         if let Err(error) = fault {
             self.warn(Warning::Malformed { device: from, port, offset: error.offset });
         }
+    }
+
+    fn dialect(&self, index: u32) -> Option<Dialect> {
+        let member = self.roster.get(index)?;
+        let (multicast, fragmentation) = (member.multicast, member.fragmentation);
+        Some(Dialect { multicast, fragmentation, quirks: self.quirks(index) })
     }
 
     fn on_report(&mut self, id: TxId, report: Report) {

@@ -5,7 +5,7 @@ use core::time::Duration;
 
 use fuota_proto::{FragIndex, McGroupId};
 
-use super::answer::{Answer, Status, Verdict};
+use super::answer::{Answer, Refusal, Status, Verdict};
 use super::event::{CampaignStatus, Cause, Event, FailureReason, StageKind, StageStatus, Warning};
 use super::member::{Errand, Member, Standing};
 use super::plan::timing::START_MARGIN;
@@ -97,12 +97,11 @@ impl Campaign {
             return;
         };
         // Its only error: the device does not support this index. Another one may do.
-        let configured = self.plan.group(member.group).map(|group| group.parameters().mc_group_id);
-        let next = McGroupId::from_wire(member.mc_group_id.get() + 1);
-        if Some(next) == configured {
-            self.fail(index, FailureReason::Refused(status));
-        } else {
-            self.ask_anew(index, |member| member.mc_group_id = next);
+        let start = self.plan.group(member.group).map(|group| group.parameters().mc_group_id.get());
+        let supported = self.plan.device(index).map(|device| device.limits.mc_group_ids);
+        match start.zip(supported).and_then(|(start, ids)| ids.after(mc_group_id.get(), start, 1)) {
+            Some(next) => self.ask_anew(index, |member| member.mc_group_id = McGroupId::from_wire(next)),
+            None => self.fail(index, FailureReason::Refused(status)),
         }
     }
 
@@ -112,7 +111,7 @@ impl Campaign {
             Ok(()) => self.hold_session(index),
             // The answer to a first request was lost: the device has the session (TS004-2.0.0 §3.3).
             Err(_) if replay && member.tries > 1 => self.retry(index, FailureReason::NoAnswer),
-            Err(status) if index_unsupported => match self.next_frag_index(&member) {
+            Err(status) if index_unsupported => match self.next_frag_index(index, &member) {
                 Some(next) => self.ask_anew(index, |member| member.frag_index = next),
                 None => self.fail(index, FailureReason::Refused(status)),
             },
@@ -121,25 +120,35 @@ impl Campaign {
     }
 
     /// The index to try after a device's own; `None` once it has tried all that its version may use.
-    fn next_frag_index(&self, member: &Member) -> Option<FragIndex> {
-        let mixed = self.mixed.contains(&member.group);
-        let (step, start) = (if mixed { 2 } else { 1 }, self.first_frag_index(member));
-        let next = FragIndex::from_wire(member.frag_index.get() + step);
-        (next != start).then_some(next)
+    fn next_frag_index(&self, index: u32, member: &Member) -> Option<FragIndex> {
+        let (start, step) = self.frag_indices_of(member);
+        let supported = self.plan.device(index)?.limits.frag_indices;
+        supported.after(member.frag_index.get(), start, step).map(FragIndex::from_wire)
     }
 
-    /// The index that a device uses first. Where parity of both rules travels in a group, each version has every
-    /// other index for itself: the rules give different fragments the same number.
-    fn first_frag_index(&self, member: &Member) -> FragIndex {
-        let second = self.mixed.contains(&member.group) && member.fragmentation == Some(PackageVersion::V2);
-        FragIndex::from_wire(self.plan.spec.frag_index.get() + u8::from(second))
+    /// The index that a device uses first: the first that its model supports, else any.
+    fn first_frag_index(&self, index: u32, member: &Member) -> FragIndex {
+        let (start, step) = self.frag_indices_of(member);
+        let supported = self.plan.device(index).map(|device| device.limits.frag_indices);
+        let first = supported.and_then(|supported| supported.first_from(start, step));
+        FragIndex::from_wire(first.unwrap_or(start))
+    }
+
+    /// Which indices a device's version may use: from this one on, in these steps. Where parity of both rules
+    /// travels in a group, each version has every other index for itself: the rules give different fragments the
+    /// same number.
+    fn frag_indices_of(&self, member: &Member) -> (u8, u8) {
+        let mixed = self.mixed.contains(&member.group);
+        let second = mixed && member.fragmentation == Some(PackageVersion::V2);
+        (self.plan.spec.frag_index.get() + u8::from(second), if mixed { 2 } else { 1 })
     }
 
     /// Opens the stage in which devices are told the shape of the data block.
     fn begin_frag_session_setup(&mut self) {
         self.mixed = mixed_groups(&self.plan, self.roster.members());
         for index in self.roster.indices() {
-            let Some(first) = self.roster.get(index).map(|member| self.first_frag_index(member)) else {
+            let Some(first) = self.roster.get(index).map(|member| self.first_frag_index(index, member))
+            else {
                 continue;
             };
             self.roster.update(index, |member| member.frag_index = first);
@@ -179,7 +188,7 @@ impl Campaign {
         &mut self,
         index: u32,
         mc_group_id: McGroupId,
-        starts_in: Result<u32, u8>,
+        starts_in: Result<u32, Refusal>,
         payload_len: usize,
         received: GpsInstant,
     ) {
@@ -191,8 +200,8 @@ impl Campaign {
         }
         let seconds = match starts_in {
             Ok(seconds) => seconds,
-            Err(status) => {
-                self.fail(index, FailureReason::Refused(status));
+            Err(refusal) => {
+                self.on_session_refused(index, refusal);
                 return;
             }
         };
@@ -204,10 +213,30 @@ impl Campaign {
             return;
         }
         self.warn(Warning::ClockOff { device: member.dev_eui, by: off });
-        if self.plan.device(index).is_some_and(|device| device.clock_sync) {
+        self.resynchronise(index);
+        self.retry(index, FailureReason::ClockMismatch);
+    }
+
+    /// A device does not take the session. If the reason is its clock, putting that right may help.
+    fn on_session_refused(&mut self, index: u32, refusal: Refusal) {
+        let member = self.roster.get(index).filter(|_| refusal.missed).copied();
+        if let Some(member) = member {
+            self.warn(Warning::StartMissedEarly { device: member.dev_eui });
+        }
+        if member.is_some() && self.resynchronise(index) {
+            self.retry(index, FailureReason::ClockMismatch);
+        } else {
+            self.fail(index, FailureReason::Refused(refusal.status));
+        }
+    }
+
+    /// Has a device ask for the time, if it can; tells whether it can.
+    fn resynchronise(&mut self, index: u32) -> bool {
+        let can = self.plan.device(index).is_some_and(|device| device.clock_sync);
+        if can {
             self.force_resync(index);
         }
-        self.retry(index, FailureReason::ClockMismatch);
+        can
     }
 
     /// Closes a set-up stage: on to the next one, or the end.

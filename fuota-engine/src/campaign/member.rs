@@ -105,6 +105,8 @@ pub(super) struct Member {
     pub(super) multicast: Option<PackageVersion>,
     pub(super) fragmentation: Option<PackageVersion>,
     pub(super) holds: Holds,
+    /// In this exchange it was asked a second time because its answer may have been behind.
+    pub(super) doubted: bool,
     /// It said that it has the data block, which in a firmware update is not the end.
     pub(super) has_block: bool,
 }
@@ -133,6 +135,7 @@ impl Member {
             multicast: spec.multicast,
             fragmentation: spec.fragmentation,
             holds: Holds::default(),
+            doubted: false,
             has_block: false,
         }
     }

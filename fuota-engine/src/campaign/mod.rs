@@ -63,6 +63,7 @@ mod policy;
 mod poll;
 mod probe;
 mod question;
+pub mod quirk;
 pub mod record;
 mod roster;
 mod settle;
@@ -168,7 +169,9 @@ impl Campaign {
         let outputs = warnings.chain(plan.groups().iter().map(provision)).collect();
         let member = |device: &DeviceSpec| {
             let group = plan.group(device.group.0).map(|group| group.parameters().mc_group_id);
-            Member::new(device, group.unwrap_or(McGroupId::MIN), plan.spec.frag_index, now)
+            let first = group.unwrap_or(McGroupId::MIN).get();
+            let mc_group_id = device.limits.mc_group_ids.first_from(first, 1).unwrap_or(first);
+            Member::new(device, McGroupId::from_wire(mc_group_id), plan.spec.frag_index, now)
         };
         Self {
             roster: Roster::new(plan.devices().iter().map(member).collect()),

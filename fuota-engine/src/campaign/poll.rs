@@ -12,6 +12,7 @@ use super::event::{CampaignStatus, Cause, Event, FailureReason, StageKind, Stage
 use super::io::Report;
 use super::member::{Errand, Member, Standing};
 use super::question::{Question, encode};
+use super::quirk::Quirk;
 use super::spec::Kind;
 use super::stream::{Key, PollStep, Stream};
 use super::transfer::REST;
@@ -66,6 +67,8 @@ impl Campaign {
             }
             match self.stream_of(index).map(|stream| (stream.is_active(), stream.poll)) {
                 Some((true, PollStep::None)) | None => {}
+                // It is asked alone when the group has answered.
+                Some((true, _)) if self.heeds(index, Quirk::LeavesWhenComplete) => {}
                 Some((true, _)) => self.roster.set(index, Errand::Listening, None),
                 Some((false, _)) => self.roster.set(index, Errand::Done, None),
             }
@@ -164,12 +167,25 @@ impl Campaign {
             Status::MemoryError(_) if !self.may_still_complete(index) => {
                 self.fail(index, FailureReason::MemoryError);
             }
+            Status::Missing(_) if self.is_doubted(index) => {}
             Status::MemoryError(_) | Status::Missing(_) => {
                 if self.phase != Phase::Transfer {
                     self.roster.set(index, Errand::Done, None);
                 }
             }
         }
+    }
+
+    /// Has a device asked once more if its count may be behind; tells whether it is.
+    fn is_doubted(&mut self, index: u32) -> bool {
+        let asked = self.phase == Phase::Polling || self.phase_asks(Question::FragSessionStatus);
+        let first = self.roster.get(index).is_some_and(|member| !member.doubted);
+        let doubted = asked && first && self.heeds(index, Quirk::MissingFragLags);
+        if doubted {
+            self.roster.update(index, |member| member.doubted = true);
+            self.roster.set(index, Errand::Queued, None);
+        }
+        doubted
     }
 
     /// A device reports completion by itself, and wants to be answered, also late and again.

@@ -7,7 +7,6 @@
 use alloc::vec::Vec;
 
 use super::event::Warning;
-use super::exchange::asked_now;
 use super::io::{Derived, GroupOrder, GroupReport, Input, Order, Output, Report};
 use super::member::Errand;
 use super::plan::Plan;
@@ -241,7 +240,7 @@ impl Campaign {
 
     fn repeat_request(&mut self, index: u32) {
         let (Some(&member), Phase::Asking(question)) = (self.roster.get(index), self.phase) else { return };
-        let asked = asked_now(question, &member);
+        let asked = self.asked_now(index, question, &member);
         let order = asked.derivation(&self.plan, &member);
         let output = match (member.errand, order) {
             (Errand::AwaitDerived(_), Some(order)) => Some(Output::Derive(order)),

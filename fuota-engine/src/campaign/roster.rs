@@ -158,6 +158,7 @@ impl Roster {
             let (errand, deadline) = enter(index, member);
             self.update(index, |member| {
                 member.tries = 0;
+                member.doubted = false;
                 // Left first, so that a device still queued is queued anew.
                 member.errand = Errand::None;
             });

@@ -7,6 +7,7 @@ pub use fuota_proto::PackageVersion;
 use fuota_proto::{DataRate, FragIndex, McAddr, Version};
 
 use super::io::GroupParameters;
+use super::quirk::Quirks;
 use crate::airtime::Framing;
 use crate::config::Config;
 use crate::ids::{DevEui, GroupId};
@@ -72,6 +73,14 @@ impl CampaignSpec {
             session_start: None,
             max_duration: Duration::from_secs(24 * 3600),
             config: Config::default(),
+        }
+    }
+
+    /// The data block's description as it travels, in the wire's order.
+    pub(super) fn wire_descriptor(&self) -> [u8; 4] {
+        match self.kind {
+            Kind::Firmware(firmware) => firmware.target.get().to_le_bytes(),
+            Kind::Binary | Kind::MulticastSetup => self.descriptor,
         }
     }
 }
@@ -141,6 +150,8 @@ pub struct DeviceSpec {
     pub firmware: Option<Version>,
     /// What its model can take.
     pub limits: Limits,
+    /// What its model does otherwise than the standard.
+    pub quirks: Quirks,
 }
 
 impl DeviceSpec {
@@ -159,7 +170,8 @@ impl DeviceSpec {
             clock_sync: false,
             membership: None,
             firmware: None,
-            limits: Limits { nb_frag: None, frag_size: None },
+            limits: Limits::NONE,
+            quirks: Quirks::NONE,
         }
     }
 }
@@ -194,4 +206,70 @@ pub struct Limits {
     pub nb_frag: Option<u16>,
     /// Longest fragment, octets.
     pub frag_size: Option<u8>,
+    /// Most lost fragments that its decoder can make good.
+    pub redundancy: Option<u16>,
+    /// The group identifiers that it supports.
+    pub mc_group_ids: Indices,
+    /// The fragmentation indices that it supports.
+    pub frag_indices: Indices,
+    /// The only descriptor that it accepts, as on the wire.
+    pub descriptor: Option<[u8; 4]>,
+}
+
+impl Limits {
+    /// Whatever the standard allows.
+    pub const NONE: Self = Self {
+        nb_frag: None,
+        frag_size: None,
+        redundancy: None,
+        mc_group_ids: Indices::ALL,
+        frag_indices: Indices::ALL,
+        descriptor: None,
+    };
+}
+
+/// Some of the four identifiers 0 to 3.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Indices(u8);
+
+impl Indices {
+    /// All four.
+    pub const ALL: Self = Self(0b1111);
+
+    /// These; numbers above 3 are not identifiers and left out.
+    pub fn only(indices: impl IntoIterator<Item = u8>) -> Self {
+        Self(indices.into_iter().filter(|index| *index < 4).fold(0, |set, index| set | 1 << index))
+    }
+
+    /// Whether it is one of them.
+    #[must_use]
+    pub const fn contains(self, index: u8) -> bool {
+        index < 4 && self.0 >> index & 1 == 1
+    }
+
+    /// Whether there is none.
+    #[must_use]
+    pub const fn is_empty(self) -> bool {
+        self.0 == 0
+    }
+
+    /// The first of them among `start`, `start + step` … modulo 4.
+    pub(super) fn first_from(self, start: u8, step: u8) -> Option<u8> {
+        self.in_order(start, step).next()
+    }
+
+    /// The one after `current` in that order; `None` if it is the last.
+    pub(super) fn after(self, current: u8, start: u8, step: u8) -> Option<u8> {
+        self.in_order(start, step).skip_while(|&index| index != current).nth(1)
+    }
+
+    fn in_order(self, start: u8, step: u8) -> impl Iterator<Item = u8> {
+        (0..4 / step).map(move |n| (start + n * step) % 4).filter(move |&index| self.contains(index))
+    }
+}
+
+impl Default for Indices {
+    fn default() -> Self {
+        Self::ALL
+    }
 }

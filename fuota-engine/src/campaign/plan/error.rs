@@ -109,6 +109,24 @@ pub enum PlanError {
         /// What would fit.
         remedy: Remedy,
     },
+    /// A device supports none of the four identifiers.
+    #[error("device {device} supports no {what}: one of 0 to 3 is needed")]
+    NoIndex {
+        /// Which device.
+        device: DevEui,
+        /// The standard's name of the identifier.
+        what: &'static str,
+    },
+    /// A device takes only blocks with another description.
+    #[error("device {device} accepts descriptor {accepted:02x?} only, and the block has {descriptor:02x?}")]
+    Descriptor {
+        /// Which device.
+        device: DevEui,
+        /// What it accepts, as on the wire.
+        accepted: [u8; 4],
+        /// What the block has, as on the wire.
+        descriptor: [u8; 4],
+    },
     /// The success threshold is above 100 %.
     #[error("a success threshold of {0} % can't be met")]
     Threshold(Percent),

@@ -114,15 +114,26 @@ impl Plan {
     pub fn warnings(&self) -> Vec<Warning> {
         let (setup, max_duration) = (self.setup_estimate(), self.spec.max_duration);
         let outlasts = self.transfer_estimate() > max_duration;
-        outlasts.then_some(Warning::SetupOutlastsCampaign { setup, max_duration }).into_iter().collect()
+        let mut warnings = Vec::new();
+        if outlasts {
+            warnings.push(Warning::SetupOutlastsCampaign { setup, max_duration });
+        }
+        warnings.extend(self.groups.iter().filter_map(|group| self.redundancy_warning(group)));
+        warnings
+    }
+
+    /// Parity beyond what a decoder can make good is lost on it.
+    fn redundancy_warning(&self, group: &GroupPlan) -> Option<Warning> {
+        let parity = group.block()?.parity;
+        let of_group = self.spec.devices.iter().filter(|device| device.group == group.parameters().id);
+        let short = of_group.filter_map(|device| device.limits.redundancy.filter(|most| *most < parity));
+        let (devices, redundancy) = short.fold((0, u16::MAX), |(n, least), most| (n + 1, least.min(most)));
+        (devices > 0).then_some(Warning::RedundancyBeyondDecoder { devices, redundancy, parity })
     }
 
     /// The description of the data block as it travels.
     pub(super) fn descriptor(&self) -> Descriptor {
-        match self.spec.kind {
-            Kind::Firmware(firmware) => Descriptor(firmware.target.get().to_le_bytes()),
-            _ => Descriptor(self.spec.descriptor),
-        }
+        Descriptor(self.spec.wire_descriptor())
     }
 
     /// How long devices spread their status answers.
@@ -201,16 +212,27 @@ fn plan_groups(spec: &CampaignSpec) -> Result<Vec<GroupPlan>, PlanError> {
     Ok(groups)
 }
 
-/// Every device must be able to hold as many fragments as its group sends.
+/// Every device must be able to take what its group sends.
 fn check_limits(spec: &CampaignSpec, groups: &[GroupPlan]) -> Result<(), PlanError> {
     for device in &spec.devices {
-        let block = groups.get(usize::from(device.group.0)).and_then(GroupPlan::block);
-        if let (Some(limit), Some(block)) = (device.limits.nb_frag, block)
-            && block.geometry.nb_frag() > limit
-        {
+        let (limits, dev_eui) = (&device.limits, device.dev_eui);
+        if limits.mc_group_ids.is_empty() {
+            return Err(PlanError::NoIndex { device: dev_eui, what: "McGroupID" });
+        }
+        let Some(block) = groups.get(usize::from(device.group.0)).and_then(GroupPlan::block) else {
+            continue;
+        };
+        if limits.frag_indices.is_empty() {
+            return Err(PlanError::NoIndex { device: dev_eui, what: "FragIndex" });
+        }
+        if let Some(limit) = limits.nb_frag.filter(|limit| block.geometry.nb_frag() > *limit) {
             let (nb_frag, frag_size) = (block.geometry.nb_frag(), block.geometry.frag_size());
             let remedy = Remedy::LargestImage(usize::from(limit) * usize::from(frag_size));
-            return Err(PlanError::DeviceLimit { device: device.dev_eui, nb_frag, frag_size, limit, remedy });
+            return Err(PlanError::DeviceLimit { device: dev_eui, nb_frag, frag_size, limit, remedy });
+        }
+        let descriptor = spec.wire_descriptor();
+        if let Some(accepted) = limits.descriptor.filter(|accepted| *accepted != descriptor) {
+            return Err(PlanError::Descriptor { device: dev_eui, accepted, descriptor });
         }
     }
     Ok(())
