@@ -123,6 +123,28 @@ fn micros(duration: Duration) -> u64 {
     u64::try_from(duration.as_micros()).unwrap_or(u64::MAX)
 }
 
+/// A duration for people: days to whole seconds from a minute up, milliseconds below.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct InWords(pub Duration);
+
+impl fmt::Display for InWords {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let total = self.0.as_secs();
+        match self.0.subsec_millis() {
+            0 if total < 60 => return write!(f, "{total} s"),
+            millis if total < 60 => return write!(f, "{total}.{millis:03} s"),
+            _ => {}
+        }
+        let parts =
+            [(total / 86_400, "d"), (total / 3_600 % 24, "h"), (total / 60 % 60, "min"), (total % 60, "s")];
+        let shown = parts.into_iter().filter(|&(count, _)| count > 0);
+        for (at, (count, unit)) in shown.enumerate() {
+            write!(f, "{}{count} {unit}", if at == 0 { "" } else { " " })?;
+        }
+        Ok(())
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -11,6 +11,7 @@ use fuota_engine::campaign::spec::{CampaignSpec, Redundancy};
 use fuota_engine::config::{Config, StatusThreshold};
 use fuota_engine::ids::DevEui;
 use fuota_engine::percent::Percent;
+use fuota_fec::structure::Weakness;
 use fuota_proto::DataRate;
 
 fn image(len: usize) -> CampaignSpec {
@@ -191,4 +192,46 @@ fn status_threshold_is_a_count_or_a_share() {
     assert!(!StatusThreshold::Percent(Percent::whole(5)).exceeded_by(50, 1000));
     assert!(StatusThreshold::Percent(Percent::whole(5)).exceeded_by(51, 1000));
     assert_eq!(Config::default().fsession_status_threshold, StatusThreshold::Count(5));
+}
+
+#[test]
+fn fragments_are_shorter_where_the_longest_would_make_a_weak_number() {
+    let geometry = |plan: &Plan| {
+        let geometry = plan.groups()[0].block().unwrap().geometry;
+        (geometry.nb_frag(), geometry.frag_size())
+    };
+    // 832 is a multiple of 64: pairs of fragments that parity never tells apart.
+    let len = 832 * 239;
+    let plan = Plan::new(image(len)).unwrap();
+    let (nb_frag, frag_size) = geometry(&plan);
+    assert!(nb_frag > 832 && nb_frag < 840, "{nb_frag}");
+    assert!(plan.warnings().contains(&Warning::FragSizeChosen { frag_size, nb_frag, avoided: 832 }));
+
+    // What the operator fixes is kept, and told.
+    let mut fixed = image(len);
+    fixed.config.fsize = Some(239);
+    let plan = Plan::new(fixed).unwrap();
+    assert_eq!(geometry(&plan), (832, 239));
+    let weakness = Weakness::Twins;
+    let told = Warning::WeakNbFrag { nb_frag: 832, weakness, better: Some(frag_size) };
+    assert!(plan.warnings().contains(&told));
+
+    // Multiples are kept to, devices' limits too, and without parity no number is weak.
+    let mut steps = image(832 * 236);
+    steps.config.fsize_optimization = 4;
+    let (nb_frag, frag_size) = geometry(&Plan::new(steps).unwrap());
+    assert!(nb_frag > 832 && frag_size.is_multiple_of(4), "{nb_frag} of {frag_size}");
+    let mut limited = image(len);
+    limited.devices[0].limits.nb_frag = Some(832);
+    assert_eq!(geometry(&Plan::new(limited).unwrap()), (832, 239));
+    let mut rounds = image(len);
+    rounds.groups[0].redundancy = Redundancy::Rounds;
+    let plan = Plan::new(rounds).unwrap();
+    assert_eq!((geometry(&plan), plan.warnings().len()), ((832, 239), 0));
+}
+
+#[test]
+fn a_block_of_one_fragment_is_cut_so_that_parity_means_something() {
+    let plan = Plan::new(image(200)).unwrap();
+    assert!(plan.groups()[0].block().unwrap().geometry.nb_frag() >= 4);
 }

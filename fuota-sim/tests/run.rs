@@ -167,12 +167,18 @@ fn a_number_of_fragments_that_makes_poor_parity_is_warned_of() {
     let folder = folder("parity");
     let image = file(&folder, "image.bin", &vec![1; 192 * 239]);
     let call = ["--devices", "1", "--image", &image, "--json"];
+    let told = |output: &Output| String::from_utf8(output.stderr.clone()).unwrap();
+    // Left to itself the campaign takes shorter fragments.
     let output = run(&call);
-    let warning = String::from_utf8(output.stderr.clone()).unwrap();
+    assert!(told(&output).contains("instead of 192 longer ones"), "{}", told(&output));
+    assert_eq!(report(&output)["weaknesses"].as_array().unwrap().len(), 0);
+    // What is asked for is done.
+    let output = run(&[&call[..], &["--frag-size", "239"]].concat());
+    let warning = told(&output);
     assert!(warning.starts_with("warning: 192 fragments: a multiple of 64: "), "{warning}");
     assert_eq!(report(&output)["weaknesses"].as_array().unwrap().len(), 1);
     // What it recommends is not warned of.
-    let (_, size) = warning.split_once("--frag-size ").unwrap();
+    let (_, size) = warning.split_once("a fragment size of ").unwrap();
     let better = run(&[&call[..], &["--frag-size", size.split(' ').next().unwrap()]].concat());
     assert!(better.stderr.is_empty());
     assert!(run(&[&call[..], &["--no-fec"]].concat()).stderr.is_empty());

@@ -3,8 +3,8 @@
 use core::fmt;
 use core::time::Duration;
 
-use super::quirk::Quirk;
-use crate::ids::{DevEui, GroupId, TxId};
+pub use super::warning::Warning;
+use crate::ids::{DevEui, GroupId};
 use crate::time::GpsInstant;
 
 /// The stages of a campaign, in order.
@@ -353,77 +353,4 @@ pub enum Event {
     },
     /// Something an operator should know.
     Warning(Warning),
-}
-
-/// Something an operator should know, though the campaign goes on.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum Warning {
-    /// Set-up is expected to take longer than the campaign may last.
-    SetupOutlastsCampaign {
-        /// Expected duration of the set-up stages, session start included.
-        setup: Duration,
-        /// The campaign's maximum duration.
-        max_duration: Duration,
-    },
-    /// A payload on a package's port was not what the package allows; what came before the fault was used.
-    Malformed {
-        /// Who sent it.
-        device: DevEui,
-        /// FPort.
-        port: u8,
-        /// Octet at which it stops making sense.
-        offset: usize,
-    },
-    /// A device's time to the session's start is off by more than it may be.
-    ClockOff {
-        /// Whose.
-        device: DevEui,
-        /// By how much.
-        by: Duration,
-    },
-    /// A device echoed the reboot time instead of saying how long until then, as before edition 1.0.0 of TS006.
-    LegacyReboot {
-        /// Which.
-        device: DevEui,
-    },
-    /// A transmission without a report was repeated after a restart; it may have been on air twice.
-    PossiblyRepeated {
-        /// Which.
-        id: TxId,
-    },
-    /// Something was done differently because the device's model does.
-    QuirkApplied {
-        /// Which device.
-        device: DevEui,
-        /// What its model does.
-        quirk: Quirk,
-    },
-    /// A device says that the session has begun, before it has: its clock is ahead, or was never set.
-    StartMissedEarly {
-        /// Which.
-        device: DevEui,
-    },
-    /// More parity is planned than the decoders of some devices can use.
-    RedundancyBeyondDecoder {
-        /// How many devices.
-        devices: u32,
-        /// Most lost fragments that the least of them makes good.
-        redundancy: u16,
-        /// Parity fragments planned.
-        parity: u16,
-    },
-    /// The groups were not probed before the first fragment: too many devices would have answered at once.
-    ProbeSkipped {
-        /// Devices that would have answered.
-        answers: u32,
-        /// The time over which devices spread their answers.
-        window: Duration,
-    },
-    /// No report on a multicast frame came in time; sending goes on.
-    ReportMissing,
-    /// The network server refused a downlink; it is sent again.
-    Refused(super::io::Refusal),
-    /// An input named a transmission, device or group that the campaign does not know.
-    UnknownInput,
 }

@@ -4,6 +4,7 @@
 //! ([`Output`]), in one ordered stream.
 
 use alloc::vec::Vec;
+use core::fmt;
 use core::time::Duration;
 
 use fuota_proto::{
@@ -99,6 +100,17 @@ pub enum Refusal {
     TooLong,
     /// It does not know the device or the group.
     Unknown,
+}
+
+impl fmt::Display for Refusal {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Busy => "its queue is full",
+            Self::DutyCycle => "no gateway may transmit now",
+            Self::TooLong => "the payload is too long for the data rate",
+            Self::Unknown => "it does not know the device or the group",
+        })
+    }
 }
 
 /// What became of a [`GroupOrder`].

@@ -71,6 +71,7 @@ pub mod spec;
 mod stream;
 mod transfer;
 mod tx;
+mod warning;
 
 use alloc::collections::{BTreeSet, VecDeque};
 use alloc::vec::Vec;

@@ -14,7 +14,7 @@ use serde::Serialize;
 use serde_json::Value;
 use sha2::{Digest, Sha256};
 
-use super::{class_name, failed, failures, kind_name, seconds, warning_name, warning_text, weaknesses};
+use super::{class_name, failed, failures, kind_name, seconds, weaknesses};
 use crate::record::{RoundRecord, RunRecord};
 use crate::scenario::Scenario;
 use crate::world::START;
@@ -178,7 +178,7 @@ impl Report {
             stages: record.stages.iter().map(|stage| Stage::new(stage, record)).collect(),
             rounds: record.rounds.iter().map(|round| Round::new(round, record)).collect(),
             warnings: warnings
-                .map(|warning| WarningReport { kind: warning_name(warning), text: warning_text(warning) })
+                .map(|warning| WarningReport { kind: warning.name(), text: warning.to_string() })
                 .collect(),
             warnings_total: record.warnings.len(),
             seed: scenario.seed,

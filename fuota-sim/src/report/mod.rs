@@ -4,7 +4,6 @@ mod devices;
 mod json;
 mod summary;
 mod timeline;
-mod warning;
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -13,6 +12,7 @@ use comfy_table::{LineStyle, TableStyle};
 use fuota_engine::campaign::event::{DeviceStatus, FailureReason, StageKind};
 use fuota_engine::campaign::io::SessionClass;
 use fuota_engine::campaign::spec::Kind;
+use fuota_engine::time::InWords;
 use fuota_fec::ParityRule;
 use fuota_fec::structure::{self, Weakness};
 
@@ -20,7 +20,6 @@ pub use self::devices::write_devices;
 pub use self::json::{Report, SCHEMA_VERSION};
 pub use self::summary::summary;
 pub use self::timeline::{TimelineError, timeline_svg};
-pub use self::warning::{warning_name, warning_text};
 
 use crate::record::{DeviceRecord, RunRecord};
 
@@ -37,15 +36,7 @@ pub(crate) fn seconds(time: Duration) -> f64 {
 /// A duration for people: days to whole seconds from a minute up, milliseconds below.
 #[must_use]
 pub fn humanise(time: Duration) -> String {
-    let total = time.as_secs();
-    if total < 60 {
-        let millis = time.subsec_millis();
-        return if millis == 0 { format!("{total} s") } else { format!("{total}.{millis:03} s") };
-    }
-    let parts =
-        [(total / 86_400, "d"), (total / 3600 % 24, "h"), (total / 60 % 60, "min"), (total % 60, "s")];
-    let shown = parts.into_iter().filter(|&(count, _)| count > 0);
-    shown.map(|(count, unit)| format!("{count} {unit}")).collect::<Vec<_>>().join(" ")
+    InWords(time).to_string()
 }
 
 /// What is bad about this number of fragments, for the parity that was asked for.

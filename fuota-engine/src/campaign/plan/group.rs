@@ -5,9 +5,11 @@ use core::time::Duration;
 use fuota_fec::Geometry;
 
 use super::MAX_FRAGMENTS;
-use super::error::{Bound, PlanError, Remedy};
+use super::cut::{Cut, Finding, cut, largest_image};
+use super::error::{Bound, PlanError};
 use super::pacing::{Pacing, slot_wait};
 use crate::airtime::Modulation;
+use crate::campaign::event::Warning;
 use crate::campaign::io::{GroupParameters, SessionClass};
 use crate::campaign::policy::{Batch, Carousel, Fixed, Policy, RedundancyPolicy};
 use crate::campaign::spec::{CampaignSpec, DeviceSpec, GroupSpec, PackageVersion, Redundancy};
@@ -42,6 +44,8 @@ pub(super) struct Needs {
     pub(super) devices: u32,
     /// The longest fragment that all of them take, octets.
     pub(super) frag_size: u8,
+    /// Most uncoded fragments that all of them take.
+    pub(super) nb_frag: u16,
     /// Whether there may be devices of version 1 among them, and of version 2.
     pub(super) v1: bool,
     pub(super) v2: bool,
@@ -49,12 +53,14 @@ pub(super) struct Needs {
 
 impl Needs {
     /// What nobody needs.
-    pub(super) const NONE: Self = Self { devices: 0, frag_size: u8::MAX, v1: false, v2: false };
+    pub(super) const NONE: Self =
+        Self { devices: 0, frag_size: u8::MAX, nb_frag: u16::MAX, v1: false, v2: false };
 
     /// Adds a device.
     pub(super) fn add(&mut self, device: &DeviceSpec) {
         self.devices += 1;
         self.frag_size = self.frag_size.min(device.limits.frag_size.unwrap_or(u8::MAX));
+        self.nb_frag = self.nb_frag.min(device.limits.nb_frag.unwrap_or(u16::MAX));
         // A device whose version is not known yet may have either.
         self.v1 |= device.fragmentation != Some(PackageVersion::V2);
         self.v2 |= device.fragmentation != Some(PackageVersion::V1);
@@ -66,6 +72,7 @@ impl Needs {
 pub struct GroupPlan {
     pub(in crate::campaign) parameters: GroupParameters,
     policy: Policy,
+    finding: Option<Finding>,
     pub(in crate::campaign) block: Option<Block>,
     pub(in crate::campaign) downlink: Modulation,
     /// How often each fragment is sent: once per parity rule that its devices need.
@@ -90,6 +97,16 @@ impl GroupPlan {
     #[must_use]
     pub const fn block(&self) -> Option<&Block> {
         self.block.as_ref()
+    }
+
+    /// What an operator should know of the number of fragments.
+    pub(super) fn cut_warning(&self) -> Option<Warning> {
+        let geometry = self.block?.geometry;
+        let (nb_frag, frag_size) = (geometry.nb_frag(), geometry.frag_size());
+        Some(match self.finding? {
+            Finding::Avoided(avoided) => Warning::FragSizeChosen { frag_size, nb_frag, avoided },
+            Finding::Weak { weakness, better } => Warning::WeakNbFrag { nb_frag, weakness, better },
+        })
     }
 
     /// How losses in it are made good.
@@ -122,6 +139,7 @@ impl GroupPlan {
         let mut plan = Self {
             parameters,
             policy: Policy::NONE,
+            finding: None,
             block: None,
             downlink: rate.modulation,
             copies: 1,
@@ -129,9 +147,9 @@ impl GroupPlan {
         };
         if has_block {
             let max = (rate.max_payload - DATA_FRAGMENT_OVERHEAD).min(needs.frag_size);
-            let frag_size = frag_size(spec, max)?;
-            let (geometry, parity) = fragments(spec, group.redundancy, frag_size, max)?;
-            let frame = usize::from(frag_size) + usize::from(DATA_FRAGMENT_OVERHEAD);
+            let Cut { geometry, parity, finding } = cut(spec, group.redundancy, max, needs.nb_frag)?;
+            plan.finding = finding;
+            let frame = usize::from(geometry.frag_size()) + usize::from(DATA_FRAGMENT_OVERHEAD);
             plan.policy = match group.redundancy {
                 Redundancy::Fec(_) => Policy::Fixed(Fixed { parity }),
                 Redundancy::Rounds => {
@@ -219,71 +237,5 @@ impl GroupPlan {
     fn redundancy(&self, spec: &CampaignSpec) -> Redundancy {
         let group = spec.groups.get(usize::from(self.parameters.id.0));
         group.map_or(Redundancy::Rounds, |group| group.redundancy)
-    }
-}
-
-/// Octets per fragment: as configured, or as many as a frame carries.
-fn frag_size(spec: &CampaignSpec, max: u8) -> Result<u8, PlanError> {
-    let size = spec.config.fsize.unwrap_or(max);
-    if size == 0 || size > max {
-        return Err(PlanError::FragSize { frag_size: size, max });
-    }
-    match spec.config.fsize_optimization {
-        0 => Ok(size),
-        multiple if size < multiple => Err(PlanError::FragSizeRounding { frag_size: size, multiple }),
-        multiple => Ok(size - size % multiple),
-    }
-}
-
-/// Cuts the image into fragments and counts the parity; both together have 14-bit numbers.
-fn fragments(
-    spec: &CampaignSpec,
-    redundancy: Redundancy,
-    frag_size: u8,
-    max_size: u8,
-) -> Result<(Geometry, u16), PlanError> {
-    let nb_frag = |size: u8| u32::try_from(spec.image.len().div_ceil(usize::from(size))).unwrap_or(u32::MAX);
-    let parity = |nb_frag: u32| parity(spec, redundancy, nb_frag);
-    let fits = |size: u8| u64::from(nb_frag(size)) + parity(nb_frag(size)) <= u64::from(MAX_FRAGMENTS);
-    let too_many = || {
-        let multiple = spec.config.fsize_optimization.max(1);
-        let remedy = match (frag_size..=max_size).find(|&size| size % multiple == 0 && fits(size)) {
-            Some(size) => Remedy::FragSize(size),
-            None => largest_image(spec, redundancy, MAX_FRAGMENTS, max_size),
-        };
-        let nb_frag = nb_frag(frag_size);
-        PlanError::TooManyFragments { nb_frag, parity: parity(nb_frag), frag_size, remedy }
-    };
-    if !fits(frag_size) {
-        return Err(too_many());
-    }
-    let geometry = Geometry::new(spec.image.len(), frag_size).map_err(|_| too_many())?;
-    let parity = u16::try_from(parity(u32::from(geometry.nb_frag()))).map_err(|_| too_many())?;
-    Ok((geometry, parity))
-}
-
-/// Parity fragments for `nb_frag` uncoded ones.
-fn parity(spec: &CampaignSpec, redundancy: Redundancy, nb_frag: u32) -> u64 {
-    match redundancy {
-        Redundancy::Fec(share) => {
-            let most = spec.config.frag_redundancy_max.map_or(u64::MAX, u64::from);
-            share.of_ceil(nb_frag).min(most)
-        }
-        Redundancy::Rounds => 0,
-    }
-}
-
-/// The largest image whose fragments and parity are at most `frames`.
-fn largest_image(spec: &CampaignSpec, redundancy: Redundancy, frames: u32, frag_size: u8) -> Remedy {
-    let fits = |nb_frag: u32| u64::from(nb_frag) + parity(spec, redundancy, nb_frag) <= u64::from(frames);
-    // Parity grows with the fragments, so the largest that fits is found by bisection.
-    let (mut low, mut high) = (0, frames + 1);
-    while high - low > 1 {
-        let middle = low + (high - low) / 2;
-        if fits(middle) { low = middle } else { high = middle }
-    }
-    match usize::try_from(low) {
-        Ok(nb_frag) if nb_frag > 0 => Remedy::LargestImage(nb_frag * usize::from(frag_size)),
-        _ => Remedy::Nothing,
     }
 }

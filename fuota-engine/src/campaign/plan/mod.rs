@@ -1,5 +1,6 @@
 //! The validated plan: everything that can be known before the first frame is computed and checked here.
 
+mod cut;
 mod error;
 mod group;
 mod pacing;
@@ -118,7 +119,10 @@ impl Plan {
         if outlasts {
             warnings.push(Warning::SetupOutlastsCampaign { setup, max_duration });
         }
-        warnings.extend(self.groups.iter().filter_map(|group| self.redundancy_warning(group)));
+        for group in &self.groups {
+            warnings.extend(group.cut_warning());
+            warnings.extend(self.redundancy_warning(group));
+        }
         warnings
     }
 

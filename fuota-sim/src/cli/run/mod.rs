@@ -13,17 +13,14 @@ use std::process::ExitCode;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use fuota_engine::campaign::event::CampaignStatus;
-use fuota_engine::campaign::plan::{DATA_FRAGMENT_OVERHEAD, GroupPlan, Plan};
 use fuota_engine::config;
-use fuota_fec::structure::pick_frag_size;
 
 pub(super) use self::args::RunArgs;
 use self::error::RunError;
 use self::output::OutputFolder;
 use self::progress::Progress;
 use super::{FAILED, Outcome, console};
-use crate::report::{Report, summary, weaknesses};
-use crate::scenario::Scenario;
+use crate::report::{Report, summary};
 use crate::world::World;
 
 /// What the process reports for a campaign that was STOPPED.
@@ -49,7 +46,6 @@ pub(super) fn run(args: &RunArgs) -> Outcome {
     }
     let stop = stop_on_ctrl_c()?;
     let mut world = World::new(&scenario)?;
-    warn_of_weak_parity(&scenario, world.plan());
     let folder = args.out.as_deref().map(OutputFolder::create).transpose()?;
     let mut progress = Progress::new(io::stderr().is_terminal() && !args.json);
     let record = world.run(&mut progress, stop)?;
@@ -65,21 +61,6 @@ pub(super) fn run(args: &RunArgs) -> Outcome {
         CampaignStatus::Failed => ExitCode::from(FAILED),
         CampaignStatus::Stopped => ExitCode::from(STOPPED),
     })
-}
-
-/// Some numbers of fragments make poor parity; says so, and which fragment size would not.
-fn warn_of_weak_parity(scenario: &Scenario, plan: &Plan) {
-    let Some(block) = plan.groups().first().and_then(GroupPlan::block) else { return };
-    let (rule, nb_frag) = (scenario.parity_rule(), block.geometry.nb_frag());
-    let better = scenario.region.downlink(scenario.data_rate).and_then(|carries| {
-        let longest = carries.max_payload.saturating_sub(DATA_FRAGMENT_OVERHEAD);
-        pick_frag_size(scenario.image.len(), longest, scenario.loss).ok()
-    });
-    let better = better.filter(|better| weaknesses(rule, better.nb_frag(), 1).next().is_none());
-    let remedy = better.map_or_else(String::new, |it| format!("; --frag-size {} avoids it", it.frag_size()));
-    for weakness in weaknesses(rule, nb_frag, block.parity) {
-        console::warn(&format!("{nb_frag} fragments: {weakness}{remedy}"));
-    }
 }
 
 /// A flag that the first Ctrl-C raises; the second ends the process.

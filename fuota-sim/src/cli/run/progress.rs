@@ -8,7 +8,7 @@ use fuota_engine::time::GpsInstant;
 use indicatif::{ProgressBar, ProgressStyle};
 
 use super::super::console;
-use crate::report::{humanise, warning_name, warning_text};
+use crate::report::humanise;
 use crate::world::Observer;
 
 /// Warnings of one kind that are printed; the rest are in the report.
@@ -65,7 +65,7 @@ impl Observer for Progress {
         self.began.get_or_insert(at);
         match event {
             Event::StageStarted { stage, .. } if self.bars => self.begin(*stage),
-            Event::Warning(warning) => self.warn(warning_name(warning), &warning_text(warning)),
+            Event::Warning(warning) => self.warn(warning.name(), &warning.to_string()),
             _ => {}
         }
     }
