@@ -1,6 +1,6 @@
 //! The two parity rules: which uncoded fragments a parity fragment is the sum of.
 
-use core::num::NonZeroU16;
+use core::num::{NonZeroU16, NonZeroU32};
 
 use crate::FecError;
 use crate::bits;
@@ -34,12 +34,12 @@ impl ParityRule {
 
     /// [`row`](Self::row) for a buffer that is known to be long enough.
     pub(crate) fn fill(self, nb_frag: u16, k: u16, row: &mut [u32]) {
-        row.fill(0);
+        bits::clear(row);
         let m = u32::from(nb_frag);
         // A power of two would make the low bits of the register the draw, so one more value is allowed and
         // drawn again.
         let modulus = m + u32::from(m.is_power_of_two());
-        let divisor = Divisor::new(modulus);
+        let divisor = Divisor::new(NonZeroU32::new(modulus).unwrap_or(NonZeroU32::MIN));
         let mut prbs = Prbs23::for_row(k);
         let mut left = nb_frag / 2;
         while left > 0 {
@@ -47,46 +47,59 @@ impl ParityRule {
             if draw >= m {
                 continue;
             }
-            let fresh = bits::set(row, draw);
-            if fresh || self == Self::V1 {
-                left -= 1;
+            let Some(word) = row.get_mut((draw / 32) as usize) else { break };
+            let one = 1 << (draw % 32);
+            let repeated = *word & one != 0;
+            *word |= one;
+            if repeated && self == Self::V2 {
+                continue;
             }
+            left -= 1;
         }
     }
 }
 
-/// Division by multiplication: the smallest cores have no instruction for division.
+/// Whether the core divides faster than it multiplies three times. The cores without an instruction for division are
+/// those without atomic exchange, which is what can be asked for; elsewhere it takes longer than here.
+const DIVIDES: bool = cfg!(all(target_arch = "arm", target_has_atomic = "32"));
+
+/// What it takes to divide by the same number again and again.
 struct Divisor {
-    divisor: u32,
-    /// 2^(15 + bits) / divisor, of 16 bits.
+    divisor: NonZeroU32,
+    /// 2^shift / divisor, of 16 bits.
     inverse: u32,
-    /// Bits of the divisor.
-    bits: u32,
+    shift: u32,
 }
 
 impl Divisor {
-    fn new(divisor: u32) -> Self {
-        let bits = u32::BITS - divisor.leading_zeros();
-        // 2^(15 + bits) / divisor, one bit at a time.
-        let (mut inverse, mut rest) = (0, 1 << (bits - 1));
-        for _ in 0..=16 {
+    /// For divisors up to 2^14.
+    fn new(divisor: NonZeroU32) -> Self {
+        let (mut inverse, mut rest, mut shift) = (0, 1, 0);
+        // One bit of the quotient at a time, until there are enough of them.
+        while !DIVIDES && inverse < 1 << 15 {
             inverse <<= 1;
-            if rest >= divisor {
-                rest -= divisor;
+            rest <<= 1;
+            shift += 1;
+            if rest >= divisor.get() {
+                rest -= divisor.get();
                 inverse |= 1;
             }
-            rest <<= 1;
         }
-        Self { divisor, inverse, bits }
+        Self { divisor, inverse, shift }
     }
 
     /// `number` modulo the divisor, for numbers of 24 bits.
     fn remainder(&self, number: u32) -> u32 {
+        if DIVIDES { number % self.divisor } else { self.by_multiplication(number) }
+    }
+
+    fn by_multiplication(&self, number: u32) -> u32 {
         // Too small by a little: what the 8 low bits and the rounded inverse leave out.
-        let quotient = ((number >> 8) * self.inverse) >> (7 + self.bits);
-        let mut rest = number - quotient * self.divisor;
-        while rest >= self.divisor {
-            rest -= self.divisor;
+        let quotient = ((number >> 8) * self.inverse) >> (self.shift - 8);
+        let divisor = self.divisor.get();
+        let mut rest = number - quotient * divisor;
+        while rest >= divisor {
+            rest -= divisor;
         }
         rest
     }
@@ -99,9 +112,9 @@ mod tests {
     #[test]
     fn remainders_are_those_of_division() {
         for divisor in (2..300).chain([1000, 1024, 1025, 4095, 8191, 8193, 16383]) {
-            let fast = Divisor::new(divisor);
+            let fast = Divisor::new(NonZeroU32::new(divisor).unwrap());
             for number in (0..1 << 24).step_by(997).chain((1 << 24) - 300..1 << 24).chain(0..300) {
-                assert_eq!(fast.remainder(number), number % divisor, "{number} modulo {divisor}");
+                assert_eq!(fast.by_multiplication(number), number % divisor, "{number} modulo {divisor}");
             }
         }
     }

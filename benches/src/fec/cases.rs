@@ -283,8 +283,8 @@ impl FragmentStore for Counting {
         self.inner.xor(acc);
     }
 
-    fn copy(&mut self, acc: u16) {
-        self.inner.copy(acc);
+    fn clear(&mut self, acc: u16) {
+        self.inner.clear(acc);
     }
 
     fn save(&mut self, acc: u16, slot: Slot, entry: Entry) -> Result<(), Self::Error> {

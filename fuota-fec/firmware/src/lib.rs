@@ -11,9 +11,25 @@ pub struct Callbacks {
     load: extern "C" fn(*const u8, usize),
     read: extern "C" fn(u32) -> bool,
     xor: extern "C" fn(u16),
-    copy: extern "C" fn(u16),
+    clear: extern "C" fn(u16),
     save: extern "C" fn(u16, u32, u16) -> bool,
     accumulators: u16,
+}
+
+impl Callbacks {
+    /// A driver that keeps nothing: what is left is the decoder's own work.
+    #[must_use]
+    pub const fn idle() -> Self {
+        extern "C" fn load(_: *const u8, _: usize) {}
+        extern "C" fn read(_: u32) -> bool {
+            true
+        }
+        extern "C" fn on_accumulator(_: u16) {}
+        extern "C" fn save(_: u16, _: u32, _: u16) -> bool {
+            true
+        }
+        Self { load, read, xor: on_accumulator, clear: on_accumulator, save, accumulators: 1 }
+    }
 }
 
 /// The driver said no.
@@ -49,8 +65,8 @@ impl FragmentStore for Callbacks {
         (self.xor)(acc);
     }
 
-    fn copy(&mut self, acc: u16) {
-        (self.copy)(acc);
+    fn clear(&mut self, acc: u16) {
+        (self.clear)(acc);
     }
 
     fn save(&mut self, acc: u16, slot: Slot, entry: Entry) -> Result<(), Failed> {

@@ -1,19 +1,15 @@
 //! The decoder that keeps parity as it came and solves at the end.
 
-use super::deferred_solve::Pass;
+use super::core::{Arrival, Core, Parts};
+use super::deferred_steps::{Pass, UnderWay};
 use super::ops::{Steps, run};
-use super::tableau::{Tableau, tableau_words};
-use super::{Mode, Progress, words};
+use super::tableau::Tableau;
+use super::{Mode, Progress};
 use crate::bits;
-use crate::geometry::{FragmentKind, FragmentNumber, Geometry, row_words};
+use crate::geometry::{FragmentNumber, Geometry};
 use crate::rule::ParityRule;
-use crate::store::FragmentStore;
+use crate::store::{FragmentStore, Slot};
 use crate::{FecError, InsertError};
-
-/// 32-bit words for the numbers of the parity fragments kept, two to a word.
-pub(super) const fn numbers_words(max_lost: u16) -> usize {
-    (Mode::Deferred.parity_slots(max_lost) as usize).div_ceil(2)
-}
 
 /// The decoder that reads and writes least.
 ///
@@ -25,93 +21,44 @@ pub(super) const fn numbers_words(max_lost: u16) -> usize {
 /// ones fit, all that was kept is looked at.
 #[derive(Debug, Clone)]
 pub struct DeferredDecoder<W> {
-    pub(super) words: W,
-    pub(super) geometry: Geometry,
-    pub(super) rule: ParityRule,
-    max_lost: u16,
-    /// Uncoded fragments that have not come.
-    pub(super) unknown: u16,
+    pub(super) core: Core<W>,
     /// Parity slots filled.
     pub(super) parked: u16,
-    /// Columns of the tableau; 0 while there is none.
-    pub(super) columns: u16,
-    /// Columns of it that are free.
-    free: u16,
-    /// Unknown fragments solved for and stored, in ascending order.
-    pub(super) solved: u16,
+    /// Those among them, from the first on, whose rows have been looked at.
+    seen: u16,
     pub(super) under_way: UnderWay,
-}
-
-/// What has been begun and not yet committed.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum UnderWay {
-    Nothing,
-    Redundant,
-    /// An uncoded fragment that goes to its slot.
-    Plain {
-        n: FragmentNumber,
-        index: u16,
-        stored: bool,
-    },
-    /// A parity fragment that goes to a parity slot; `pivot` is the column it will be solved for.
-    Park {
-        n: FragmentNumber,
-        pivot: Option<u16>,
-        stored: bool,
-    },
-    Solve(Pass),
-    /// A stored solution taken back.
-    Replayed,
+    pub(super) pass: Pass,
 }
 
 impl<W: AsRef<[u32]> + AsMut<[u32]>> DeferredDecoder<W> {
-    /// A decoder of nothing yet, in memory of at least [`words`] words. More memory makes the passes faster.
+    /// A decoder of nothing yet, in memory of at least [`words`](super::words) words. More memory makes the
+    /// passes faster.
     ///
     /// # Errors
     /// [`FecError::NotEnoughMemory`].
-    pub fn new(geometry: Geometry, rule: ParityRule, max_lost: u16, mut memory: W) -> Result<Self, FecError> {
-        let max_lost = max_lost.min(geometry.nb_frag());
-        let expected = words(Mode::Deferred, geometry.nb_frag(), max_lost);
-        let lent = memory.as_mut();
-        if lent.len() < expected {
-            return Err(FecError::NotEnoughMemory { expected, got: lent.len() });
-        }
-        lent.fill(0);
-        Ok(Self {
-            words: memory,
-            geometry,
-            rule,
-            max_lost,
-            unknown: geometry.nb_frag(),
-            parked: 0,
-            columns: 0,
-            free: 0,
-            solved: 0,
-            under_way: UnderWay::Nothing,
-        })
+    pub fn new(geometry: Geometry, rule: ParityRule, max_lost: u16, memory: W) -> Result<Self, FecError> {
+        let core = Core::new(Mode::Deferred, geometry, rule, max_lost, memory)?;
+        Ok(Self { core, parked: 0, seen: 0, under_way: UnderWay::Nothing, pass: Pass::new(0, 0) })
     }
 
     /// The shape of the data block.
     pub const fn geometry(&self) -> Geometry {
-        self.geometry
+        self.core.geometry
     }
 
     /// Independent fragments still needed: what `FragSessionStatusAns` reports, saturated at 255, as
     /// MissingFrag (TS004-1.0.0 §3.2). While parity is kept unseen, all of it is taken to count.
     pub const fn missing(&self) -> u16 {
-        if self.columns > 0 {
-            return self.free;
-        }
-        match (self.unknown, self.unknown.saturating_sub(self.parked)) {
-            (0, _) => 0,
-            (_, 0) => 1,
-            (_, missing) => missing,
+        let needed = self.core.needed();
+        match needed.saturating_sub(self.parked - self.seen) {
+            0 if needed > 0 => 1,
+            missing => missing,
         }
     }
 
     /// Whether the whole data block is in the store.
     pub const fn is_complete(&self) -> bool {
-        self.missing() == 0 && self.solved == self.unknown
+        self.core.is_complete()
     }
 
     /// Takes a fragment, and solves for the lost ones if it was the last one needed.
@@ -126,23 +73,25 @@ impl<W: AsRef<[u32]> + AsMut<[u32]>> DeferredDecoder<W> {
         fragment: &[u8],
         store: &mut S,
     ) -> Result<Progress, InsertError<S::Error>> {
-        let expected = self.geometry.frag_size();
+        let expected = self.core.geometry.frag_size();
         if fragment.len() != usize::from(expected) {
             return Err(FecError::FragmentLength { expected, got: fragment.len() }.into());
         }
         self.begin(n)?;
         store.load(fragment);
-        match self.carry_out(store)? {
-            Progress::Solvable => self.solve(store),
-            other => Ok(other),
+        let mut progress = self.carry_out(store)?;
+        while progress == Progress::Solvable {
+            self.begin_solve(store.accumulators())?;
+            progress = self.carry_out(store)?;
         }
+        Ok(progress)
     }
 
     /// Solves for what is left, pass by pass, with all accumulators of the store.
     ///
     /// # Errors
-    /// [`FecError::NotSolvable`], [`FecError::Busy`], or [`InsertError::Store`]: what earlier passes have
-    /// solved is kept.
+    /// [`FecError::NotSolvable`], [`FecError::AlreadyComplete`], [`FecError::Busy`], or [`InsertError::Store`]:
+    /// what earlier passes have solved is kept.
     pub fn solve<S: FragmentStore>(&mut self, store: &mut S) -> Result<Progress, InsertError<S::Error>> {
         loop {
             self.begin_solve(store.accumulators())?;
@@ -154,7 +103,7 @@ impl<W: AsRef<[u32]> + AsMut<[u32]>> DeferredDecoder<W> {
 
     fn carry_out<S: FragmentStore>(&mut self, store: &mut S) -> Result<Progress, InsertError<S::Error>> {
         if let Err(error) = run(self, store) {
-            self.abort();
+            self.give_up();
             return Err(InsertError::Store(error));
         }
         Ok(self.commit()?)
@@ -162,131 +111,112 @@ impl<W: AsRef<[u32]> + AsMut<[u32]>> DeferredDecoder<W> {
 
     /// Checks whether a fragment may come now, and what becomes of it.
     pub(super) fn prepare(&mut self, n: FragmentNumber) -> Result<UnderWay, FecError> {
-        if self.under_way != UnderWay::Nothing {
+        if !matches!(self.under_way, UnderWay::Nothing) {
             return Err(FecError::Busy);
         }
-        if self.missing() == 0 {
-            return Err(FecError::AlreadyComplete);
-        }
-        let k = match self.geometry.kind(n) {
-            FragmentKind::Uncoded(index) => {
-                let known = bits::get(self.parts().known, index.into());
-                return Ok(if known {
-                    UnderWay::Redundant
-                } else {
-                    UnderWay::Plain { n, index, stored: false }
-                });
-            }
-            FragmentKind::Parity(k) => k.get(),
+        let pivot = match self.core.arrive(n)? {
+            Arrival::Repeat => return Ok(UnderWay::Redundant),
+            Arrival::TooEarly if self.parked_in(n.get()).is_some() => return Ok(UnderWay::Redundant),
+            Arrival::Plain(_) | Arrival::TooEarly => None,
+            Arrival::Row => match self.reduce(n.get()) {
+                None => return Ok(UnderWay::Redundant),
+                pivot => pivot,
+            },
         };
-        self.build_if_it_fits();
-        let pivot = if self.columns == 0 {
-            let parked = self.parked;
-            let numbers = self.parts().numbers;
-            if (0..parked).any(|slot| bits::half(numbers, slot) == n.get()) {
-                return Ok(UnderWay::Redundant);
-            }
-            None
-        } else {
-            let Some(pivot) = self.reduce(k) else {
-                return Ok(UnderWay::Redundant);
-            };
-            Some(pivot)
-        };
-        let slots = Mode::Deferred.parity_slots(self.max_lost);
-        if self.parked >= slots {
+        let slots = Mode::Deferred.parity_slots(self.core.max_lost);
+        if self.slot(n.get()) == Slot::Parity(slots) {
             return Err(FecError::ScratchFull { slots });
         }
-        Ok(UnderWay::Park { n, pivot, stored: false })
+        Ok(UnderWay::Fragment { n, pivot, stored: false })
     }
 
-    /// Counts an uncoded fragment that lies in its slot.
-    pub(super) fn accept_plain(&mut self, index: u16) -> Progress {
-        let parts = self.parts();
-        bits::set(parts.known, index.into());
-        let column = bits::zeros_before(parts.frozen, index);
-        self.unknown -= 1;
-        if self.columns > 0 {
-            if self.parts().tableau.drop_column(column) {
-                self.free -= 1;
-            }
-        } else if self.parked > 0 {
-            self.build_if_it_fits();
-        }
-        self.progress()
-    }
-
-    /// Counts a parity fragment that lies in the next parity slot.
-    pub(super) fn accept_parity(&mut self, n: FragmentNumber, pivot: Option<u16>) -> Progress {
-        let slot = self.parked;
-        let mut parts = self.parts();
-        bits::set_half(parts.numbers, slot, n.get());
-        if let Some(pivot) = pivot {
-            parts.tableau.insert(pivot, slot);
-            self.free -= 1;
-        }
-        self.parked += 1;
-        self.progress()
-    }
-
-    pub(super) const fn progress(&self) -> Progress {
-        match self.missing() {
-            0 if self.solved == self.unknown => Progress::Complete,
-            0 => Progress::Solvable,
-            missing => Progress::NeedMore { missing },
-        }
-    }
-
-    /// Draws row k over the columns and rewrites it by what is known.
-    fn reduce(&mut self, k: u16) -> Option<u16> {
-        let (nb_frag, rule) = (self.geometry.nb_frag(), self.rule);
-        let Parts { frozen, row, mut tableau, .. } = self.parts();
-        rule.fill(nb_frag, k, row);
-        bits::squeeze(row, frozen, nb_frag);
-        tableau.reduce(row)
-    }
-
-    /// Fixes the columns once the unknown fragments fit, and looks at all parity kept until then.
-    fn build_if_it_fits(&mut self) {
-        if self.columns > 0 || self.unknown > self.max_lost {
-            return;
-        }
-        self.columns = self.unknown;
-        self.free = self.unknown;
-        let mut parts = self.parts();
-        parts.frozen.copy_from_slice(parts.known);
-        parts.tableau.clear();
-        for slot in 0..self.parked {
-            let k = bits::half(self.parts().numbers, slot) - self.geometry.nb_frag();
-            if let Some(pivot) = self.reduce(k) {
-                self.parts().tableau.insert(pivot, slot);
-                self.free -= 1;
+    /// Counts a fragment that lies in its slot.
+    pub(super) fn count(&mut self, n: u16, pivot: Option<u16>) {
+        match (self.slot(n), pivot) {
+            (Slot::Data(index), None) => self.core.count_plain(index),
+            (slot, pivot) => {
+                if let Slot::Parity(slot) = slot {
+                    self.tableau().park(slot, n);
+                    self.parked += 1;
+                }
+                if let Some(pivot) = pivot {
+                    self.seen = self.parked;
+                    self.solve_for(pivot, n);
+                }
             }
         }
     }
 
-    pub(super) fn parts(&mut self) -> Parts<'_> {
-        let length = row_words(self.geometry.nb_frag());
-        let (known, rest) = self.words.as_mut().split_at_mut(length);
-        let (frozen, rest) = rest.split_at_mut(length);
-        let (row, rest) = rest.split_at_mut(length);
-        let (numbers, rest) = rest.split_at_mut(numbers_words(self.max_lost));
-        let (tableau, masks) = rest.split_at_mut(tableau_words(self.max_lost));
-        Parts { known, frozen, row, numbers, tableau: Tableau::new(tableau, self.columns), masks }
+    /// Looks at the next parity kept unseen, if the unknown fragments fit by now and there is any.
+    pub(super) fn look(&mut self) -> bool {
+        if self.seen >= self.parked || self.core.lost > self.core.max_lost {
+            return false;
+        }
+        let seen = self.seen;
+        let n = self.tableau().parked(seen);
+        self.seen += 1;
+        if let Some(pivot) = self.reduce(n) {
+            self.solve_for(pivot, n);
+        }
+        true
     }
-}
 
-/// The lent memory, cut into its uses.
-pub(super) struct Parts<'a> {
-    /// A one for each uncoded fragment that has come.
-    pub(super) known: &'a mut [u32],
-    /// The same, at the time when the columns were fixed.
-    pub(super) frozen: &'a mut [u32],
-    /// The row under way.
-    pub(super) row: &'a mut [u32],
-    /// Fragment number per parity slot, two to a word.
-    pub(super) numbers: &'a mut [u32],
-    pub(super) tableau: Tableau<'a>,
-    /// For a pass: which known fragments each accumulator takes.
-    pub(super) masks: &'a mut [u32],
+    /// Where the fragment with this number lies, or goes if it comes now.
+    pub(super) fn slot(&mut self, n: u16) -> Slot {
+        if n <= self.core.geometry.nb_frag() {
+            return Slot::Data(n - 1);
+        }
+        Slot::Parity(self.parked_in(n).unwrap_or(self.parked))
+    }
+
+    pub(super) fn progress(&mut self) -> Progress {
+        let missing = self.missing();
+        // A column whose fragment has come by itself needs no solving.
+        while missing == 0 && self.core.solved < self.core.lost {
+            let position = self.core.position(self.core.solved);
+            if !self.has_come(position) {
+                break;
+            }
+            self.core.solved += 1;
+        }
+        self.core.progress(missing)
+    }
+
+    /// Whether the lost fragment at this position came uncoded after the columns were fixed.
+    pub(super) fn has_come(&mut self, position: u16) -> bool {
+        let lost = self.core.lost;
+        let tableau = self.tableau();
+        (0..lost).any(|column| tableau.equation(column) == position + 1)
+    }
+
+    /// What is known of the columns.
+    pub(super) fn tableau(&mut self) -> Tableau<'_> {
+        let max_lost = self.core.max_lost;
+        Tableau::new(bits::halves(self.core.parts().matrix), max_lost)
+    }
+
+    /// The parity slot that holds the fragment with this number.
+    fn parked_in(&mut self, n: u16) -> Option<u16> {
+        let parked = self.parked;
+        let tableau = self.tableau();
+        (0..parked).find(|slot| tableau.parked(*slot) == n)
+    }
+
+    /// Draws the row of fragment `n`, rewrites it by what is known, and names the column that it can be solved for.
+    fn reduce(&mut self, n: u16) -> Option<u16> {
+        self.core.draw(n);
+        self.core.squeeze();
+        let (first, max_lost) = (self.core.rank == 0, self.core.max_lost);
+        let Parts { row, matrix, .. } = self.core.parts();
+        let mut tableau = Tableau::new(bits::halves(matrix), max_lost);
+        if first {
+            tableau.clear();
+        }
+        tableau.reduce(bits::halves(row))
+    }
+
+    fn solve_for(&mut self, pivot: u16, n: u16) {
+        self.tableau().insert(pivot, n);
+        self.core.rank += 1;
+    }
 }

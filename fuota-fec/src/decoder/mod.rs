@@ -1,7 +1,8 @@
 //! The device side: elimination on bits in RAM, bytes in a store.
 
+mod core;
 mod deferred;
-mod deferred_solve;
+mod deferred_steps;
 mod ops;
 mod tableau;
 mod triangle;
@@ -46,11 +47,12 @@ impl Mode {
 /// word per accumulator a row is worked through in ⌈M/32⌉ blocks, with ⌈M/32⌉ words in one.
 #[must_use]
 pub const fn words(mode: Mode, fragments: u16, max_lost: u16) -> usize {
-    let row = row_words(fragments);
-    match mode {
-        Mode::Triangular => 2 * row + triangle::triangle_words(max_lost),
-        Mode::Deferred => 3 * row + deferred::numbers_words(max_lost) + tableau::tableau_words(max_lost) + 1,
-    }
+    let matrix = match mode {
+        Mode::Triangular => triangle::halves(max_lost).div_ceil(2),
+        // A word for a mask, at least.
+        Mode::Deferred => tableau::words(max_lost) + 1,
+    };
+    2 * row_words(fragments) + matrix
 }
 
 /// What a fragment changed.

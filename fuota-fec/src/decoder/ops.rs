@@ -10,8 +10,8 @@ pub enum Op {
     Read(Slot),
     /// Add the read buffer to an accumulator.
     Xor(u16),
-    /// Replace an accumulator by the read buffer.
-    Copy(u16),
+    /// Fill an accumulator with zeros.
+    Clear(u16),
     /// Write an accumulator to a slot, together with what it is.
     Store {
         /// The accumulator.
@@ -21,6 +21,8 @@ pub enum Op {
         /// What the slot then holds.
         entry: Entry,
     },
+    /// Nothing: the work on bits goes on with the next call. No call does more of it than one row takes.
+    Pause,
 }
 
 /// A decoder that is driven one operation at a time.
@@ -54,7 +56,7 @@ pub trait Steps {
     /// [`FecError::EntryOutOfOrder`] or those of [`begin`](Self::begin).
     fn replay(&mut self, entry: Entry) -> Result<Option<Slot>, FecError>;
 
-    /// The next operation, or `None` when all have been given out.
+    /// The next operation, or `None` when all have been given out. To ask says that the one before is done.
     fn next_op(&mut self) -> Option<Op>;
 
     /// Counts what is done.
@@ -87,8 +89,9 @@ pub fn apply<S: FragmentStore>(op: Op, store: &mut S) -> Result<(), S::Error> {
     match op {
         Op::Read(slot) => store.read(slot)?,
         Op::Xor(acc) => store.xor(acc),
-        Op::Copy(acc) => store.copy(acc),
+        Op::Clear(acc) => store.clear(acc),
         Op::Store { acc, slot, entry } => store.save(acc, slot, entry)?,
+        Op::Pause => {}
     }
     Ok(())
 }

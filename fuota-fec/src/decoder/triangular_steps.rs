@@ -1,15 +1,19 @@
 //! The streaming decoder one operation at a time.
 
+use super::core::{Arrival, Parts};
 use super::ops::{Op, Steps};
-use super::triangular::{Decoder, Parts, Prepared, parts};
+use super::triangle;
+use super::triangular::Decoder;
 use crate::bits;
 use crate::store::{Entry, Slot};
 use crate::{FecError, FragmentNumber, Progress};
 
-/// What has been begun and not yet committed.
+/// What has been begun and not yet committed. `read` says that the read buffer holds what has to be added next.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum UnderWay {
     Nothing,
+    /// Nothing is left of the row, or there was none.
+    Redundant,
     /// A fragment that goes to its slot as it is.
     Plain {
         n: FragmentNumber,
@@ -20,63 +24,57 @@ pub(super) enum UnderWay {
     Known {
         n: FragmentNumber,
         from: u16,
-        add: bool,
+        read: bool,
     },
-    /// A row over the lost columns: rows from `from` on have yet to be taken off.
+    /// A row over the lost columns: rows of columns below `end` have yet to be taken off.
     Reduce {
         n: FragmentNumber,
-        from: u16,
-        add: bool,
+        end: u16,
+        read: bool,
     },
-    /// The row has become a new one of the triangle, and its bytes are stored.
+    /// The row has become that of `column`, and its bytes are stored.
     Reduced {
         column: u16,
     },
-    /// Nothing is left of the row.
-    Redundant,
-    /// The lost fragment at `position` is being solved for: the columns from `right` on have yet to be taken
-    /// off; `other` is the place of the last one looked at.
+    /// The next column is being solved for.
     Solve {
-        position: u16,
-        column: u16,
-        right: u16,
-        other: u16,
-        add: Add,
+        next: Part,
+        read: bool,
     },
     Solved,
 }
 
-/// What the read buffer is for.
+/// What makes up a lost fragment, in the order in which it is added.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Add {
-    /// Nothing has been read.
-    Start,
-    Copy,
-    Xor,
-    No,
+pub(super) enum Part {
+    /// Nothing.
+    Clear,
+    /// The row of its column.
+    Own,
+    /// Those of the columns to the left that the row contains, from this one on.
+    Left(u16),
 }
 
 impl<W: AsRef<[u32]> + AsMut<[u32]>> Steps for Decoder<W> {
     fn begin(&mut self, n: FragmentNumber) -> Result<(), FecError> {
-        self.under_way = match self.prepare(n)? {
-            Prepared::Redundant => UnderWay::Redundant,
-            Prepared::Plain(index) => UnderWay::Plain { n, index, stored: false },
-            Prepared::Row => UnderWay::Known { n, from: 0, add: false },
+        self.under_way = match self.arrive(n)? {
+            Arrival::Repeat | Arrival::TooEarly => UnderWay::Redundant,
+            Arrival::Plain(index) => UnderWay::Plain { n, index, stored: false },
+            Arrival::Row => {
+                self.core.draw(n.get());
+                UnderWay::Known { n, from: 0, read: false }
+            }
         };
         Ok(())
     }
 
-    /// Always one column: those to its right must have been stored.
+    /// Always one column: those to its left must have been stored.
     fn begin_solve(&mut self, _accumulators: u16) -> Result<(), FecError> {
-        if self.under_way != UnderWay::Nothing {
-            return Err(FecError::Busy);
+        self.solvable()?;
+        if self.core.is_complete() {
+            return Err(FecError::AlreadyComplete);
         }
-        if self.missing() > 0 {
-            return Err(FecError::NotSolvable { missing: self.missing() });
-        }
-        let (position, column) = self.next_unsolved().ok_or(FecError::AlreadyComplete)?;
-        self.under_way =
-            UnderWay::Solve { position, column, right: column + 1, other: position, add: Add::Start };
+        self.under_way = UnderWay::Solve { next: Part::Clear, read: false };
         Ok(())
     }
 
@@ -85,7 +83,7 @@ impl<W: AsRef<[u32]> + AsMut<[u32]>> Steps for Decoder<W> {
             Entry::Fragment(n) => self.begin(n)?,
             Entry::Solved(position) => {
                 self.begin_solve(1)?;
-                if !matches!(self.under_way, UnderWay::Solve { position: next, .. } if next == position) {
+                if self.core.position(self.core.solved) != position {
                     self.under_way = UnderWay::Nothing;
                     return Err(FecError::EntryOutOfOrder);
                 }
@@ -102,21 +100,19 @@ impl<W: AsRef<[u32]> + AsMut<[u32]>> Steps for Decoder<W> {
     fn next_op(&mut self) -> Option<Op> {
         let (op, next) = match self.under_way {
             UnderWay::Plain { n, index, stored: false } => {
-                let entry = Entry::Fragment(n);
-                let op = Op::Store { acc: 0, slot: Slot::Data(index), entry };
+                let op = Op::Store { acc: 0, slot: Slot::Data(index), entry: Entry::Fragment(n) };
                 (op, UnderWay::Plain { n, index, stored: true })
             }
-            UnderWay::Known { n, from, add: true } => (Op::Xor(0), UnderWay::Known { n, from, add: false }),
-            UnderWay::Known { n, from, add: false } => self.take_off_known(n, from)?,
-            UnderWay::Reduce { n, from, add: true } => (Op::Xor(0), UnderWay::Reduce { n, from, add: false }),
-            UnderWay::Reduce { n, from, add: false } => self.take_off_row(n, from)?,
-            UnderWay::Solve { position, column, right, other, add } => {
-                self.take_off_column(position, column, right, other, add)
-            }
+            UnderWay::Known { n, from, read: true } => (Op::Xor(0), UnderWay::Known { n, from, read: false }),
+            UnderWay::Known { n, from, read: false } => self.take_off_known(n, from)?,
+            UnderWay::Reduce { n, end, read: true } => (Op::Xor(0), UnderWay::Reduce { n, end, read: false }),
+            UnderWay::Reduce { n, end, read: false } => self.take_off_row(n, end)?,
+            UnderWay::Solve { next, read: true } => (Op::Xor(0), UnderWay::Solve { next, read: false }),
+            UnderWay::Solve { next, read: false } => self.add_part(next),
             UnderWay::Plain { stored: true, .. }
             | UnderWay::Nothing
-            | UnderWay::Reduced { .. }
             | UnderWay::Redundant
+            | UnderWay::Reduced { .. }
             | UnderWay::Solved => return None,
         };
         self.under_way = next;
@@ -124,31 +120,31 @@ impl<W: AsRef<[u32]> + AsMut<[u32]>> Steps for Decoder<W> {
     }
 
     fn commit(&mut self) -> Result<Progress, FecError> {
-        let progress = match self.under_way {
-            UnderWay::Plain { index, stored: true, .. } => self.accept_plain(index),
-            UnderWay::Redundant => Progress::Redundant,
+        match self.under_way {
+            UnderWay::Plain { index, stored: true, .. } => self.core.count_plain(index),
             UnderWay::Reduced { column } => {
-                let Parts { row, mut triangle, .. } =
-                    parts(self.words.as_mut(), self.geometry.nb_frag(), self.lost);
-                triangle.put(column, row);
-                self.rank += 1;
-                self.progress()
+                let Parts { row, matrix, .. } = self.core.parts();
+                if let Some(stored) = bits::halves(matrix).get_mut(triangle::row(column)) {
+                    bits::add(stored, bits::halves(row));
+                }
+                self.core.rank += 1;
             }
-            UnderWay::Solved => {
-                self.solved += 1;
-                self.progress()
+            UnderWay::Solved => self.core.solved += 1,
+            UnderWay::Redundant => {
+                self.under_way = UnderWay::Nothing;
+                return Ok(Progress::Redundant);
             }
             _ => return Err(FecError::OperationsRemain),
-        };
+        }
         self.under_way = UnderWay::Nothing;
-        Ok(progress)
+        Ok(self.core.progress(self.core.needed()))
     }
 
     fn abort(&mut self) -> Option<Slot> {
         let begun = match self.under_way {
             UnderWay::Plain { index, stored: true, .. } => Some(Slot::Data(index)),
             UnderWay::Reduced { column } => Some(Slot::Parity(column)),
-            UnderWay::Solved => self.next_unsolved().map(|(position, _)| Slot::Data(position)),
+            UnderWay::Solved => Some(Slot::Data(self.core.position(self.core.solved))),
             _ => None,
         };
         self.under_way = UnderWay::Nothing;
@@ -157,64 +153,47 @@ impl<W: AsRef<[u32]> + AsMut<[u32]>> Steps for Decoder<W> {
 }
 
 impl<W: AsRef<[u32]> + AsMut<[u32]>> Decoder<W> {
-    /// Place and column of the lost fragment that is solved for next.
-    fn next_unsolved(&mut self) -> Option<(u16, u16)> {
-        let column = self.lost.checked_sub(self.solved + 1)?;
-        let Parts { known, .. } = parts(self.words.as_mut(), self.geometry.nb_frag(), self.lost);
-        let mut position = self.geometry.nb_frag();
-        for _ in 0..=self.solved {
-            position = bits::last_zero_before(known, position);
-        }
-        Some((position, column))
-    }
-
     fn take_off_known(&mut self, n: FragmentNumber, from: u16) -> Option<(Op, UnderWay)> {
-        let nb_frag = self.geometry.nb_frag();
-        let Parts { known, row, .. } = parts(self.words.as_mut(), nb_frag, self.lost);
+        let Parts { known, row, .. } = self.core.parts();
         if let Some(index) = bits::next_common(row, known, from) {
-            return Some((Op::Read(Slot::Data(index)), UnderWay::Known { n, from: index + 1, add: true }));
+            return Some((Op::Read(Slot::Data(index)), UnderWay::Known { n, from: index + 1, read: true }));
         }
-        bits::squeeze(row, known, nb_frag);
-        self.take_off_row(n, 0)
+        self.core.squeeze();
+        self.take_off_row(n, self.core.lost)
     }
 
-    fn take_off_row(&mut self, n: FragmentNumber, from: u16) -> Option<(Op, UnderWay)> {
-        let Parts { row, triangle, .. } = parts(self.words.as_mut(), self.geometry.nb_frag(), self.lost);
-        let Some(column) = bits::next_one(row, from) else {
+    fn take_off_row(&mut self, n: FragmentNumber, end: u16) -> Option<(Op, UnderWay)> {
+        let Parts { row, matrix, .. } = self.core.parts();
+        let row = bits::halves(row);
+        let Some(column) = (0..end).rev().find(|column| bits::has(row, *column)) else {
             self.under_way = UnderWay::Redundant;
             return None;
         };
         let slot = Slot::Parity(column);
-        if triangle.has(column) {
-            triangle.xor_row_into(column, row);
-            return Some((Op::Read(slot), UnderWay::Reduce { n, from: column, add: true }));
+        let stored = bits::halves(matrix).get(triangle::row(column)).unwrap_or_default();
+        if bits::has(stored, column) {
+            bits::add(row, stored);
+            return Some((Op::Read(slot), UnderWay::Reduce { n, end: column, read: true }));
         }
         Some((Op::Store { acc: 0, slot, entry: Entry::Fragment(n) }, UnderWay::Reduced { column }))
     }
 
-    fn take_off_column(
-        &mut self,
-        position: u16,
-        column: u16,
-        right: u16,
-        other: u16,
-        add: Add,
-    ) -> (Op, UnderWay) {
-        let solve = |right, other, add| UnderWay::Solve { position, column, right, other, add };
-        match add {
-            Add::Start => return (Op::Read(Slot::Parity(column)), solve(right, other, Add::Copy)),
-            Add::Copy => return (Op::Copy(0), solve(right, other, Add::No)),
-            Add::Xor => return (Op::Xor(0), solve(right, other, Add::No)),
-            Add::No => {}
-        }
-        let Parts { known, triangle, .. } = parts(self.words.as_mut(), self.geometry.nb_frag(), self.lost);
-        let mut other = other;
-        for right in right..self.lost {
-            other = bits::next_zero(known, other + 1);
-            if triangle.get(column, right) {
-                return (Op::Read(Slot::Data(other)), solve(right + 1, other, Add::Xor));
+    fn add_part(&mut self, part: Part) -> (Op, UnderWay) {
+        let column = self.core.solved;
+        let from = match part {
+            Part::Clear => return (Op::Clear(0), UnderWay::Solve { next: Part::Own, read: false }),
+            Part::Own => {
+                let next = UnderWay::Solve { next: Part::Left(0), read: true };
+                return (Op::Read(Slot::Parity(column)), next);
             }
+            Part::Left(from) => from,
+        };
+        let row = bits::halves(self.core.parts().matrix).get(triangle::row(column)).unwrap_or_default();
+        if let Some(left) = (from..column).find(|left| bits::has(row, *left)) {
+            let slot = Slot::Data(self.core.position(left));
+            return (Op::Read(slot), UnderWay::Solve { next: Part::Left(left + 1), read: true });
         }
+        let position = self.core.position(column);
         let op = Op::Store { acc: 0, slot: Slot::Data(position), entry: Entry::Solved(position) };
         (op, UnderWay::Solved)
     }

@@ -85,8 +85,8 @@ impl FragmentStore for MemoryStore {
         self.slices().xor(acc);
     }
 
-    fn copy(&mut self, acc: u16) {
-        self.slices().copy(acc);
+    fn clear(&mut self, acc: u16) {
+        self.slices().clear(acc);
     }
 
     fn save(&mut self, acc: u16, slot: Slot, entry: Entry) -> Result<(), Infallible> {

@@ -72,8 +72,8 @@ pub trait FragmentStore {
         Ok(())
     }
 
-    /// Replaces an accumulator by the read buffer.
-    fn copy(&mut self, acc: u16);
+    /// Fills an accumulator with zeros.
+    fn clear(&mut self, acc: u16);
 
     /// Writes an accumulator to a slot that has not been written before; once this returns, the slot and its
     /// entry survive a reset.

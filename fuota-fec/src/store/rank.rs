@@ -23,7 +23,7 @@ impl FragmentStore for RankOnly {
 
     fn xor(&mut self, _acc: u16) {}
 
-    fn copy(&mut self, _acc: u16) {}
+    fn clear(&mut self, _acc: u16) {}
 
     fn save(&mut self, _acc: u16, _slot: Slot, _entry: Entry) -> Result<(), Infallible> {
         Ok(())

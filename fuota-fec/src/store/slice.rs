@@ -72,13 +72,11 @@ pub(super) fn read<'s>(image: &'s [u8], parity: &'s [u8], slot: Slot, size: usiz
 
 /// Octets `index * size ..` of a buffer of slots.
 fn slot_of(buffer: &[u8], index: u16, size: usize) -> Option<&[u8]> {
-    let start = usize::from(index) * size;
-    buffer.get(start..start + size)
+    buffer.get(usize::from(index) * size..)?.get(..size)
 }
 
 fn slot_mut(buffer: &mut [u8], index: u16, size: usize) -> Option<&mut [u8]> {
-    let start = usize::from(index) * size;
-    buffer.get_mut(start..start + size)
+    buffer.get_mut(usize::from(index) * size..)?.get_mut(..size)
 }
 
 impl FragmentStore for SliceStore<'_> {
@@ -117,9 +115,9 @@ impl FragmentStore for SliceStore<'_> {
         Ok(())
     }
 
-    fn copy(&mut self, acc: u16) {
-        if let Some((acc, source)) = self.pair(acc) {
-            acc.copy_from_slice(source);
+    fn clear(&mut self, acc: u16) {
+        if let Some(acc) = slot_mut(self.accumulators, acc, self.size) {
+            acc.fill(0);
         }
     }
 

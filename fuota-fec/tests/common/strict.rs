@@ -47,8 +47,8 @@ impl FragmentStore for Strict {
         self.inner.xor(acc);
     }
 
-    fn copy(&mut self, acc: u16) {
-        self.inner.copy(acc);
+    fn clear(&mut self, acc: u16) {
+        self.inner.clear(acc);
     }
 
     fn save(&mut self, acc: u16, slot: Slot, entry: Entry) -> Result<(), Infallible> {

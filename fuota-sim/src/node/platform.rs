@@ -22,7 +22,7 @@ pub(crate) enum Keeps {
 
 impl Keeps {
     /// Most octets that a device spends on the decoder's bit matrix. Large fleets are held in less memory: what
-    /// it suffices for is a loss of 361 fragments at once, against 1,000.
+    /// it suffices for is a loss of 354 fragments at once, against 1,000.
     const fn matrix_octets(self) -> usize {
         match self {
             Self::Bytes => 64 << 10,
@@ -36,10 +36,10 @@ impl Keeps {
             4 * (words(Mode::Triangular, nb_frag, *lost) - words(Mode::Triangular, nb_frag, 0))
                 <= self.matrix_octets()
         };
-        // The triangle of n lost fragments takes n(n + 1)/2 bits.
+        // The triangle of n lost fragments takes n²/2 bits at least.
         let bits = 8 * self.matrix_octets();
-        let guess = u16::try_from((2 * bits).isqrt()).unwrap_or(u16::MAX).min(nb_frag);
-        (guess.saturating_sub(2)..=guess).rev().find(fits).unwrap_or(0)
+        let most = u16::try_from((2 * bits).isqrt()).unwrap_or(u16::MAX).min(nb_frag);
+        (0..=most).rev().find(fits).unwrap_or(0)
     }
 }
 
@@ -234,10 +234,10 @@ impl FragmentStore for BlockStore {
         }
     }
 
-    fn copy(&mut self, acc: u16) {
+    fn clear(&mut self, acc: u16) {
         match self {
-            Self::Bytes(store) => store.copy(acc),
-            Self::Rank(store) => store.copy(acc),
+            Self::Bytes(store) => store.clear(acc),
+            Self::Rank(store) => store.clear(acc),
         }
     }
 
@@ -267,6 +267,6 @@ mod tests {
                 );
             }
         }
-        assert_eq!(Keeps::Rank.max_lost(1000), 361);
+        assert_eq!(Keeps::Rank.max_lost(1000), 354);
     }
 }

@@ -50,11 +50,9 @@ impl<'a> Buffers<'a> {
         xor(acc, read);
     }
 
-    pub(super) fn copy(&mut self, acc: u16) {
-        let (acc, read) = self.pair(acc);
-        for (acc, octet) in acc.iter_mut().zip(read) {
-            *acc = *octet;
-        }
+    pub(super) fn clear(&mut self, acc: u16) {
+        let (acc, _) = self.pair(acc);
+        acc.fill(0);
     }
 
     /// Room for an entry, and the accumulator that it will announce.

@@ -251,8 +251,8 @@ impl<F: NorFlash, const K: usize> FragmentStore for FlashStore<'_, F, K> {
         self.buffers.xor(acc);
     }
 
-    fn copy(&mut self, acc: u16) {
-        self.buffers.copy(acc);
+    fn clear(&mut self, acc: u16) {
+        self.buffers.clear(acc);
     }
 
     fn save(&mut self, acc: u16, slot: Slot, entry: Entry) -> Result<(), Self::Error> {
