@@ -27,13 +27,13 @@ pub unsafe extern "C" fn setup(
 ) -> u8 {
     let rule = if session >> 24 & 1 == 1 { ParityRule::V1 } else { ParityRule::V2 };
     let Ok(geometry) = Geometry::from_session(session as u16, (session >> 16) as u8, 0) else { return 1 };
-    let fresh = if session >> 25 & 1 == 0 {
-        Decoder::new(geometry, rule, max_lost, &mut memory[..]).map(Device::Triangular)
+    if session >> 25 & 1 == 0 {
+        let Ok(decoder) = Decoder::new(geometry, rule, max_lost, &mut memory[..]) else { return 2 };
+        unsafe { device.write(Device::Triangular(decoder)) };
     } else {
-        DeferredDecoder::new(geometry, rule, max_lost, &mut memory[..]).map(Device::Deferred)
-    };
-    let Ok(fresh) = fresh else { return 2 };
-    unsafe { device.write(fresh) };
+        let Ok(decoder) = DeferredDecoder::new(geometry, rule, max_lost, &mut memory[..]) else { return 2 };
+        unsafe { device.write(Device::Deferred(decoder)) };
+    }
     0
 }
 
