@@ -160,6 +160,20 @@ fn flags_win_over_the_file_and_the_file_over_defaults() {
     assert_eq!(report["parameters"]["config"]["msg_retries"], 3);
     let warning = String::from_utf8(output.stderr).unwrap();
     assert!(warning.ends_with("agent.toml: line 3: `debug` is ignored\n"), "{warning}");
+
+    // The same in the other forms gives the same report.
+    let ini = file(&folder, "agent.ini", b"; INI\n[global]\nmsg_retries = 3 ; repeats\nfsize = 100\n");
+    let grouped = file(
+        &folder,
+        "config.ini",
+        b"global:{ msg_retries: 3 // repeats\n fsize: 100 }\nkafka:{ brokers: \"a \\\"b\\\" }\" }\n",
+    );
+    let same = |config: &str| run(&["--devices", "10", "--config", config, "--frag-size", "200", "--json"]);
+    assert!(same(&ini).stdout == output.stdout);
+    let grouped = same(&grouped);
+    assert!(grouped.stdout == output.stdout);
+    let warning = String::from_utf8(grouped.stderr).unwrap();
+    assert!(warning.ends_with("config.ini: line 3: `kafka` is ignored\n"), "{warning}");
 }
 
 #[test]

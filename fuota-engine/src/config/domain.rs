@@ -80,8 +80,33 @@ pub(super) enum Raw<'a> {
     Decimal(&'a str),
     Flag(bool),
     Text(&'a str),
-    /// Something that no parameter accepts: a date, a list, a table.
+    /// A word without quotes in a form that knows no types: what it is depends on who asks.
+    Word(&'a str),
+    /// Something that no parameter accepts: a date, a list, a group.
     Other,
+}
+
+impl<'a> Raw<'a> {
+    /// The same, with the type of a word chosen for `domain`.
+    fn typed(self, domain: &Domain) -> Self {
+        let Self::Word(word) = self else { return self };
+        match (domain, word) {
+            (Domain::Text | Domain::Choice(_), _) => Self::Text(word),
+            (Domain::CountOrShare { .. }, share) if share.ends_with('%') => Self::Text(share),
+            (Domain::Share, share) => Self::number(share.strip_suffix('%').unwrap_or(share).trim_end()),
+            (Domain::Flag, "true") => Self::Flag(true),
+            (Domain::Flag, "false") => Self::Flag(false),
+            (_, number) => Self::number(number),
+        }
+    }
+
+    fn number(word: &'a str) -> Self {
+        if word.bytes().all(|digit| digit.is_ascii_digit()) {
+            Self::Whole(word.parse().ok())
+        } else {
+            Self::Decimal(word)
+        }
+    }
 }
 
 /// A value that its domain has accepted.
@@ -97,6 +122,7 @@ pub(super) enum Setting<'a> {
 impl Domain {
     /// What `raw` means here; `None` if it is not in the domain.
     pub(super) fn accept<'a>(&self, raw: Raw<'a>) -> Option<Setting<'a>> {
+        let raw = raw.typed(self);
         let whole = match raw {
             Raw::Whole(n) => n.and_then(|n| u32::try_from(n).ok()),
             _ => None,

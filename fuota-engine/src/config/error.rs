@@ -8,7 +8,7 @@ use super::domain::Domain;
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum ConfigError {
-    /// It is not TOML.
+    /// It is not of the form that it seems to be.
     #[error("line {line}: {message}")]
     Syntax {
         /// Where.

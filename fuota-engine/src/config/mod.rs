@@ -1,6 +1,7 @@
 //! The agent's configuration: every parameter that shapes a campaign's behaviour, with its default.
 //!
-//! With the feature `std` a [`Config`] is read from a TOML file ([`Config::from_toml`]) with these keys:
+//! With the feature `std` a [`Config`] is read from a file ([`Config::from_text`]) in TOML, in plain INI or in the groups
+//! of the published agent's `config.ini`: whichever it is (see [`Form`]). It has these keys:
 //!
 #![doc = include_str!("parameters.md")]
 
@@ -11,9 +12,19 @@ use crate::percent::Percent;
 #[cfg(feature = "std")]
 mod domain;
 #[cfg(feature = "std")]
+mod entry;
+#[cfg(feature = "std")]
 mod error;
 #[cfg(feature = "std")]
+mod form;
+#[cfg(feature = "std")]
+mod grouped;
+#[cfg(feature = "std")]
+mod ini;
+#[cfg(feature = "std")]
 mod parameter;
+#[cfg(feature = "std")]
+mod token;
 #[cfg(feature = "std")]
 mod toml;
 
@@ -22,9 +33,9 @@ pub use self::domain::Domain;
 #[cfg(feature = "std")]
 pub use self::error::ConfigError;
 #[cfg(feature = "std")]
-pub use self::parameter::{PARAMETERS, Parameter, markdown};
+pub use self::form::{Form, IgnoredKey};
 #[cfg(feature = "std")]
-pub use self::toml::IgnoredKey;
+pub use self::parameter::{PARAMETERS, Parameter, markdown};
 
 /// Parameters of a campaign agent, named as its configuration file names them.
 #[derive(Clone, Debug, PartialEq, Eq)]

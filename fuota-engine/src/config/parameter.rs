@@ -40,6 +40,11 @@ impl Parameter {
         self.field.is_some()
     }
 
+    /// Whether the key may have keys of its own, which are nobody's business here: a bus topic with its version.
+    pub(super) fn may_be_group(&self) -> bool {
+        self.field.is_none() && self.domain == Domain::Text
+    }
+
     /// How a file would write the value that `config` has; `None` if it is unset or not heeded.
     #[must_use]
     pub fn show(&self, config: &Config) -> Option<String> {
@@ -72,11 +77,8 @@ pub fn markdown() -> String {
     out
 }
 
-/// Sections whose keys belong to other components of a deployment, with the keys they may hold.
-pub(super) const FOREIGN_SECTIONS: &[(&str, &[&str])] = &[
-    ("kafka", &["brokers", "workers", "batch_size", "props"]),
-    ("http", &["port", "bind_address", "pool_size", "ssl", "cert", "key"]),
-];
+/// Groups whose keys belong to other components of a deployment: whatever they hold is theirs to check.
+pub(super) const FOREIGN_GROUPS: &[&str] = &["kafka", "topic", "topics", "http"];
 
 /// A year in seconds: longer than any campaign.
 const YEAR: u32 = 31_536_000;

@@ -127,7 +127,7 @@ pub(crate) struct RunArgs {
     #[arg(long, value_name = "N", default_value_t = 0, help_heading = "Faults")]
     pub(crate) wrong_key_devices: u32,
 
-    /// TOML file with the agent's parameters; flags win (see --parameters)
+    /// File with the agent's parameters, in TOML, INI or groups in braces; flags win (see --parameters)
     #[arg(long, value_name = "FILE")]
     pub(crate) config: Option<PathBuf>,
 

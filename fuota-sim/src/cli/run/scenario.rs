@@ -87,7 +87,7 @@ fn kind(args: &RunArgs) -> Kind {
 
 fn config_file(path: &Path) -> Result<(Config, Vec<IgnoredKey>), RunError> {
     let text = fs::read_to_string(path).map_err(|source| RunError::Read { path: path.into(), source })?;
-    Config::from_toml(&text).map_err(|source| RunError::Config { path: path.into(), source })
+    Config::from_text(&text).map_err(|source| RunError::Config { path: path.into(), source })
 }
 
 fn read(path: &Path) -> Result<Vec<u8>, RunError> {
