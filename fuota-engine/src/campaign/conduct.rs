@@ -58,6 +58,7 @@ impl Campaign {
         }
         self.ledger.open(stage, participants, self.now);
         self.tell(Event::StageStarted { stage, participants });
+        self.tell(Event::Estimated(self.estimate()));
     }
 
     /// Ends the current stage.

@@ -3,6 +3,7 @@
 use core::fmt;
 use core::time::Duration;
 
+use super::Estimate;
 pub use super::warning::Warning;
 use crate::ids::{DevEui, GroupId};
 use crate::time::GpsInstant;
@@ -351,6 +352,8 @@ pub enum Event {
         /// Participants not known complete.
         outstanding: u32,
     },
+    /// What is still to come, told when a stage or a round begins.
+    Estimated(Estimate),
     /// Something an operator should know.
     Warning(Warning),
 }

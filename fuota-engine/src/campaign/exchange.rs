@@ -5,7 +5,7 @@
 
 use core::time::Duration;
 
-use super::event::{FailureReason, Warning};
+use super::event::{FailureReason, StageKind, Warning};
 use super::io::{Derived, Dest, Output, Report};
 use super::member::{Errand, Member};
 use super::question::{Ingredient, Package, Question, request};
@@ -135,6 +135,10 @@ impl Campaign {
             Question::Session => session.map_or(self.deadline, |session| session.start),
             Question::FragSessionStatus => session.map_or(self.deadline, |session| session.end),
             _ if question.is_clean_up() => self.clean_up_ends_at,
+            // A set-up request that comes once fragments travel would wipe a running session of version 1.
+            _ if self.stage() < Some(StageKind::McClassSession) => {
+                self.plan.spec.session_start.map_or(self.deadline, |start| start.min(self.deadline))
+            }
             _ => self.deadline,
         };
         let dest = Dest::Unicast(member.dev_eui);

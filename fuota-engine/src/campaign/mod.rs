@@ -50,6 +50,7 @@ mod answer;
 mod clock;
 mod closing;
 mod conduct;
+mod estimate;
 pub mod event;
 mod exchange;
 mod firmware;
@@ -80,6 +81,7 @@ use core::time::Duration;
 use fuota_proto::McGroupId;
 
 use self::closing::Closing;
+pub use self::estimate::Estimate;
 use self::event::{DeviceReport, Event, Outcome, StageKind, StageReport, Warning};
 use self::firmware::AfterProcessing;
 use self::io::{Dest, GroupOrder, Input, Output};

@@ -283,10 +283,6 @@ impl Campaign {
             self.close(CampaignStatus::Failed, Some(cause));
             return;
         }
-        if stage != StageKind::FurtherRounds {
-            self.end_stage(StageStatus::Completed, succeeded);
-            self.begin_stage(StageKind::FurtherRounds, self.roster.counts().running);
-        }
         for stream in &mut self.streams {
             match again.iter().find(|(key, _)| *key == stream.key) {
                 Some(&(_, batch)) => stream.restart(batch),
@@ -294,6 +290,12 @@ impl Campaign {
             }
         }
         self.phase = Phase::Transfer;
+        if stage == StageKind::FurtherRounds {
+            self.tell(Event::Estimated(self.estimate()));
+        } else {
+            self.end_stage(StageStatus::Completed, succeeded);
+            self.begin_stage(StageKind::FurtherRounds, self.roster.counts().running);
+        }
     }
 
     /// Rounds of fragments so far.

@@ -179,6 +179,12 @@ impl Stream {
         self.batch.map_or((0, 0), |batch| (self.next - batch.first, batch.len()))
     }
 
+    /// Fragments of this round that are still to be sent.
+    pub(super) fn remaining(&self) -> u32 {
+        let (sent, of) = self.progress();
+        u32::from(of - sent) + u32::try_from(self.again.len()).unwrap_or(u32::MAX)
+    }
+
     /// The next fragment to send.
     pub(super) fn upcoming(&self) -> Option<u16> {
         let next = self.batch.and_then(|batch| (self.next <= batch.last).then_some(self.next));

@@ -28,8 +28,8 @@ impl Campaign {
             }
         }
         self.streams = streams(&self.plan, self.roster.members());
-        self.begin_stage(StageKind::DataFragment, self.roster.counts().running);
         self.phase = Phase::Transfer;
+        self.begin_stage(StageKind::DataFragment, self.roster.counts().running);
     }
 
     /// Whether a whole further round of a stream and its poll fit into what is left of the session and of the
@@ -41,7 +41,7 @@ impl Campaign {
             return false;
         };
         let start = self.now.max(state.next_multicast);
-        let end = start + self.plan.fragments_duration(group) + self.plan.poll_duration(group);
+        let end = start + group.fragments_duration() + self.plan.poll_duration(group);
         end <= self.deadline && state.session.is_some_and(|session| end <= session.end)
     }
 

@@ -186,9 +186,18 @@ impl GroupPlan {
     }
 
     /// From the moment when a round's first fragment may be sent to the moment when the poll after it may be.
-    pub(super) fn fragments_duration(&self) -> Duration {
-        let (Some(pacing), Some(block)) = (self.pacing(), &self.block) else { return Duration::ZERO };
-        pacing.duration(u32::from(block.frames()).saturating_mul(self.copies))
+    pub(in crate::campaign) fn fragments_duration(&self) -> Duration {
+        self.time_for(self.frames())
+    }
+
+    /// Fragments of the first round, as often as they are sent.
+    pub(in crate::campaign) fn frames(&self) -> u32 {
+        self.block.map_or(0, |block| u32::from(block.frames()).saturating_mul(self.copies))
+    }
+
+    /// Most time that so many fragments take.
+    pub(in crate::campaign) fn time_for(&self, frames: u32) -> Duration {
+        self.pacing().map_or(Duration::ZERO, |pacing| pacing.duration(frames))
     }
 
     /// Longest time that a frame may have to wait for the moment when its devices listen.
@@ -218,7 +227,7 @@ impl GroupPlan {
     /// One round and what is `around` it must fit the longest session and the campaign.
     pub(super) fn check_round(&self, spec: &CampaignSpec, around: Duration) -> Result<(), PlanError> {
         let (Some(block), Some(pacing)) = (&self.block, self.pacing()) else { return Ok(()) };
-        let frames = u32::from(block.frames()) * self.copies;
+        let frames = self.frames();
         let needed = self.fragments_duration().saturating_add(around);
         let (allowed, bound) = if spec.max_duration < self.longest_session() {
             (spec.max_duration, Bound::MaxDuration)

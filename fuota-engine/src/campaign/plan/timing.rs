@@ -62,12 +62,12 @@ impl Plan {
 
     /// From a session's opening to the last bit of a round's last fragment and the end of its poll.
     pub(in crate::campaign) fn round_duration(&self, group: &GroupPlan) -> Duration {
-        self.fragments_duration(group).saturating_add(self.around_round(group))
+        group.fragments_duration().saturating_add(self.around_round(group))
     }
 
     /// From a session's opening to the end of the last poll that the policy may need.
     fn all_rounds(&self, group: &GroupPlan) -> Duration {
-        let round = self.fragments_duration(group).saturating_add(self.poll_duration(group));
+        let round = group.fragments_duration().saturating_add(self.poll_duration(group));
         let further = round.saturating_mul(u32::from(group.policy().rounds_max().saturating_sub(1)));
         further.saturating_add(self.round_duration(group))
     }
@@ -77,11 +77,6 @@ impl Plan {
         let polls = if self.spec.config.probe_at_start { 1 + PROBES } else { 1 };
         let polls = self.poll_duration(group).saturating_mul(polls);
         self.first_fragment_offset(group).saturating_add(polls)
-    }
-
-    /// From the moment when a round's first fragment may be sent to the moment when the poll after it may be.
-    pub(in crate::campaign) fn fragments_duration(&self, group: &GroupPlan) -> Duration {
-        group.fragments_duration()
     }
 
     /// From SessionTime to the first fragment.
