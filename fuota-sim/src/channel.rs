@@ -1,13 +1,34 @@
 //! What the air does to frames.
 
-use crate::rng::{Chance, Draws};
+use std::sync::Arc;
 
-/// How frames get lost between the gateway and one device.
-#[derive(Clone, Copy, Debug)]
+use crate::rng::{Chance, Draws};
+use crate::scenario::Trace;
+
+/// How frames get lost between a gateway and one device.
+#[derive(Clone, Debug)]
 #[non_exhaustive]
 pub enum Channel {
     /// Each frame on its own, with the same probability.
     Independent(Chance),
+    /// In bursts (Gilbert and Elliott): what is sent while the channel is bad is lost.
+    GilbertElliott {
+        /// Of turning bad.
+        good_to_bad: Chance,
+        /// Of turning good.
+        bad_to_good: Chance,
+        /// How it is.
+        bad: bool,
+    },
+    /// As recorded, again from the beginning when the record ends.
+    Replay {
+        /// The record.
+        trace: Arc<Trace>,
+        /// Whose record.
+        series: usize,
+        /// Which frame is next.
+        next: usize,
+    },
 }
 
 impl Channel {
@@ -17,10 +38,40 @@ impl Channel {
         Self::Independent(Chance::new(loss))
     }
 
-    /// Whether the next frame is lost. Draws once per frame, lost or not.
+    /// Losses in bursts, with the probabilities of turning bad and good per frame. How it begins is drawn: bad in the
+    /// share of time that it is bad in the long run.
+    #[must_use]
+    pub fn gilbert_elliott(good_to_bad: f64, bad_to_good: f64, draws: &mut Draws) -> Self {
+        let both = good_to_bad + bad_to_good;
+        let share = if both > 0.0 { good_to_bad / both } else { 0.0 };
+        Self::GilbertElliott {
+            good_to_bad: Chance::new(good_to_bad),
+            bad_to_good: Chance::new(bad_to_good),
+            bad: draws.happens(Chance::new(share)),
+        }
+    }
+
+    /// Losses as recorded; devices beyond those on record get a record again.
+    #[must_use]
+    pub fn replay(trace: &Arc<Trace>, device: u32) -> Self {
+        let series = device as usize % trace.len().max(1);
+        Self::Replay { trace: Arc::clone(trace), series, next: 0 }
+    }
+
+    /// Whether the next frame is lost. Draws once per frame, lost or not, or never.
     pub fn loses(&mut self, draws: &mut Draws) -> bool {
         match self {
             Self::Independent(loss) => draws.happens(*loss),
+            Self::GilbertElliott { good_to_bad, bad_to_good, bad } => {
+                let lost = *bad;
+                *bad ^= draws.happens(if lost { *bad_to_good } else { *good_to_bad });
+                lost
+            }
+            Self::Replay { trace, series, next } => {
+                let lost = trace.is_lost(*series, *next);
+                *next += 1;
+                lost
+            }
         }
     }
 }

@@ -27,6 +27,9 @@ pub const PROFILES: &[(&str, Profile)] = &[
     ("generic", Profile { voltage: 3.3, rx_ma: 11.2, tx_ma: 28.0, standby_ma: 1.4, sleep_ma: 0.0015 }),
 ];
 
+/// Preamble symbols after which an empty receive window closes.
+pub(crate) const EMPTY_WINDOW_SYMBOLS: u32 = 5;
+
 /// How long a radio was in each state.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct RadioTime {

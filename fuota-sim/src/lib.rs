@@ -8,6 +8,7 @@ pub mod energy;
 mod fleet;
 pub mod forecast;
 mod frame;
+mod image;
 mod node;
 mod ping;
 mod reception;

@@ -5,6 +5,8 @@ use std::time::Duration;
 use fuota_engine::campaign::event::{DeviceReport, Outcome, StageKind, StageReport, Warning};
 use fuota_engine::time::GpsInstant;
 
+use crate::energy::RadioTime;
+
 /// Everything a finished run is known by. Times are virtual.
 #[derive(Clone, Debug)]
 pub struct RunRecord {
@@ -70,6 +72,8 @@ pub struct DeviceRecord {
     pub holds_block: bool,
     /// Whether its bytes were compared with the file.
     pub bytes_checked: bool,
+    /// What its radio did: in the set-up stages, while fragments were on air, and after.
+    pub radio: [RadioTime; 3],
 }
 
 /// Devices that had got so far at a moment.

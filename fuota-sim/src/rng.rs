@@ -25,6 +25,18 @@ pub enum Stream {
     Multicast,
     /// What the device itself draws: its random answer delays.
     Device,
+    /// Where it is: how good its links are.
+    Place,
+    /// What befalls it: when it joins, reboots, which answers it refuses, how fast its clock runs.
+    Fate,
+    /// Which beacons it misses.
+    Beacon,
+    /// Which channels its uplinks take.
+    Hop,
+    /// What happens to its uplinks behind the gateway.
+    Backhaul,
+    /// When a gateway fails; drawn by the gateway's number.
+    Gateway,
 }
 
 /// Numbers for one purpose of one device.
@@ -40,6 +52,30 @@ impl Draws {
         let mut rng = ChaCha8Rng::from_seed(key);
         rng.set_stream((u64::from(device) << 8) | u64::from(stream as u8));
         Self(rng)
+    }
+
+    /// The stream of `device` towards one gateway; that of the first is the stream itself.
+    #[must_use]
+    pub fn towards(seed: u64, device: u32, stream: Stream, gateway: u16) -> Self {
+        let mut draws = Self::new(seed, device, stream);
+        draws.0.set_stream((u64::from(gateway) << 40) | (u64::from(device) << 8) | u64::from(stream as u8));
+        draws
+    }
+
+    /// The generator itself, for distributions.
+    pub(crate) const fn rng(&mut self) -> &mut ChaCha8Rng {
+        &mut self.0
+    }
+
+    /// A number from 0 up to but without 1, uniformly.
+    pub fn fraction(&mut self) -> f64 {
+        // 53 bits: every step of a double in that range.
+        (self.0.next_u64() >> 11) as f64 / 9_007_199_254_740_992.0
+    }
+
+    /// A number below `count`, uniformly to within 2^-32.
+    pub fn below(&mut self, count: u32) -> u32 {
+        ((u64::from(self.word()) * u64::from(count)) >> 32) as u32
     }
 
     /// Goes on as if `words` numbers of 32 bits had been drawn.

@@ -204,6 +204,7 @@ fn every_mistake_gets_one_clear_line_and_exit_code_1() {
     let empty = file(&folder, "empty.bin", b"");
     let big = file(&folder, "big.bin", &vec![0; 4_000_000]);
     let wrong = file(&folder, "wrong.toml", b"msg_retrys = 3");
+    let scenario = file(&folder, "scenario.toml", b"[radio]\nclas = 'B'\n");
     for (arguments, part) in [
         (&["--image", "nothing-here"][..], "cannot read nothing-here"),
         (&["--image", &empty], "empty"),
@@ -236,6 +237,9 @@ fn every_mistake_gets_one_clear_line_and_exit_code_1() {
         (&["--silent-devices", "7", "--devices", "5"], "the fleet has only 5"),
         (&["--out", &empty], "cannot write"),
         (&["--sead", "3"], "--seed"),
+        (&["--scenario", "nothing-here"], "cannot read nothing-here"),
+        (&["--scenario", &scenario], "line 2: unknown field `clas`, expected one of"),
+        (&["--check"], "--scenario"),
         (&["--type", "hardware"], "multicast-setup"),
         (&["--class", "A"], "--class"),
         (&["--package-version", "3"], "1..=2"),
@@ -276,6 +280,22 @@ fn every_type_shows_its_stages_and_takes_flags_that_it_does_not_use() {
             assert_eq!(report["parameters"]["session_start_s"], 43_200.0);
         }
     }
+}
+
+#[test]
+fn a_scenario_is_run_from_its_file_and_flags_win() {
+    let golden = concat!(env!("CARGO_MANIFEST_DIR"), "/scenarios/golden-lossless.toml");
+    let output = run(&["--scenario", golden, "--check", "--json"]);
+    assert_eq!(output.status.code(), Some(0));
+    let report = report(&output);
+    assert_eq!((&report["devices"], &report["frames"]), (&100.into(), &215.into()));
+    let energy = &report["energy"];
+    // Fragments are received in class C for the time they take at least: 844.6 s of 4.6 mA at 3.3 V.
+    assert!(energy["transfer_j"].as_f64().unwrap() > 844.6 * 0.0046 * 3.3, "{energy}");
+    let other = run(&["--scenario", golden, "--check", "--devices", "50", "--json"]);
+    assert_eq!(other.status.code(), Some(2));
+    let told = String::from_utf8(other.stderr).unwrap();
+    assert_eq!(told, "warning: not as expected: complete devices: 50, 100 to 100 were expected\n");
 }
 
 #[test]

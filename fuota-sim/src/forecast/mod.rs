@@ -22,12 +22,10 @@ use fuota_proto::{DataRate, McAddr, McGroupId, TimeOut};
 
 pub use self::advice::{Advice, Objective, TARGET, advise};
 pub use self::success::{Method, Success, success};
-use crate::energy::{Profile, RadioTime};
+use crate::energy::{EMPTY_WINDOW_SYMBOLS, Profile, RadioTime};
 
 /// Losses for which a forecast tells the success.
 pub const LOSSES: [f64; 6] = [0.01, 0.05, 0.1, 0.2, 0.3, 0.4];
-/// Preamble symbols after which an empty receive window closes.
-const EMPTY_WINDOW_SYMBOLS: u32 = 5;
 /// Octets of the requests and answers of the set-up stages of version 1: McGroupSetup, FragSessionSetup, McClassSession
 /// (TS005-1.0.0 §3.3, TS004-1.0.0 §3.3, TS005-1.0.0 §3.5).
 const SETUP_EXCHANGES: [(usize, usize); 3] = [(30, 2), (11, 2), (11, 5)];

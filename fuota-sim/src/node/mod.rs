@@ -1,25 +1,34 @@
 //! A device: the real [`DeviceSession`] behind a class A radio, with a window for its group when the session opens
 //! one.
 
+mod air;
+mod beacon;
+mod clock;
+mod energy;
 mod platform;
+mod plight;
 
-pub(crate) use platform::Keeps;
-
-use std::time::Duration;
+pub(crate) use self::air::{Air, bit};
+pub(crate) use self::energy::Phase;
+pub(crate) use self::platform::Keeps;
 
 use fuota_engine::campaign::spec::Kind;
-use fuota_engine::device::{self, DeviceSession, MAX_UPLINK, McContext, Output, Settings, Source};
+use fuota_engine::device::{
+    self, DeviceSession, MAX_UPLINK, McContext, Output, Settings, Source, WindowClass,
+};
 use fuota_engine::time::GpsInstant;
 use fuota_proto::firmware::v1::DevVersionAns;
 use fuota_proto::{Descriptor, FragIndex, McGroupId, Version};
 
+use self::beacon::Beacons;
+use self::clock::Clock;
+use self::energy::Meter;
 use self::platform::Board;
-use crate::channel::Channel;
+use self::plight::Plight;
 use crate::fleet::{Fate, Fleet};
 use crate::frame::{FrameKeys, full_fcnt};
 use crate::reception::Reception;
-use crate::rng::{Draws, Stream};
-use crate::scenario::Scenario;
+use crate::scenario::{DeviceGroup, RadioEffects, Scenario};
 
 /// The campaign's only fragmentation session.
 const FRAG_INDEX: FragIndex = FragIndex::MIN;
@@ -36,12 +45,15 @@ pub(crate) struct Node {
     board: Board,
     /// Whether data blocks are firmware to it.
     takes_firmware: bool,
-    /// By how many seconds its clock is set forward of the world's.
-    clock: i32,
+    clock: Clock,
     groups: Vec<Group>,
     window: Option<Window>,
     pub(crate) air: Air,
     pub(crate) fate: Fate,
+    /// What befalls it.
+    pub(crate) plight: Plight,
+    /// What its radio did.
+    pub(crate) meter: Meter,
     pub(crate) block: Block,
     fragments: u32,
     /// The radio is taken by a class A exchange until then.
@@ -50,17 +62,8 @@ pub(crate) struct Node {
     pub(crate) wakes_at: Option<GpsInstant>,
     /// What its uplink on air carries.
     pub(crate) uplink: Option<Uplink>,
-}
-
-/// What the air does between this device and the gateway.
-#[derive(Debug)]
-pub(crate) struct Air {
-    downlinks: Channel,
-    uplinks: Channel,
-    schedule: Draws,
-    uplink: Draws,
-    unicast: Draws,
-    multicast: Draws,
+    /// The gateways that its link carries that uplink to, one bit each.
+    pub(crate) heard_by: u64,
 }
 
 /// A context of the device's LoRaWAN stack.
@@ -75,6 +78,8 @@ struct Group {
 struct Window {
     place: device::Window,
     since: GpsInstant,
+    /// Of a class B window.
+    beacons: Option<Beacons>,
 }
 
 /// What a device holds of the data block.
@@ -103,26 +108,38 @@ pub(crate) enum Action {
 }
 
 impl Node {
-    pub(crate) fn new(scenario: &Scenario, fleet: &Fleet, device: u32, keeps: Keeps) -> Self {
+    pub(crate) fn new(
+        scenario: &Scenario,
+        group: &DeviceGroup,
+        fleet: &Fleet,
+        device: u32,
+        keeps: Keeps,
+        planned: u32,
+    ) -> Self {
         let Scenario { seed, region, .. } = *scenario;
+        let mut plight = Plight::new(scenario, group, device, planned);
         let settings = scenario.device_settings();
         let takes_firmware = matches!(scenario.kind, Kind::Firmware(_));
         let version = DevVersionAns { fw_version: FACTORY_FIRMWARE, hw_version: HARDWARE };
         Self {
             settings,
             session: DeviceSession::with_settings(settings),
-            board: Board::new(fleet.own_root_key(device), seed, device, region, keeps, version),
+            board: Board::new(fleet.own_root_key(device), seed, device, region, keeps, version)
+                .with_limits(group.decoder_lost, plight.finds_blocks_corrupt()),
             takes_firmware,
-            clock: 0,
+            clock: Clock::new(group, &mut plight),
             groups: Vec::new(),
             window: None,
-            air: Air::new(scenario, device),
+            air: Air::new(scenario, group, device),
             fate: fleet.fate(device),
+            plight,
+            meter: Meter::new(scenario),
             block: Block::Partial,
             fragments: 0,
             busy_until: GpsInstant::EPOCH,
             wakes_at: None,
             uplink: None,
+            heard_by: 0,
         }
     }
 
@@ -138,8 +155,13 @@ impl Node {
 
     /// Takes a unicast downlink.
     pub(crate) fn receive(&mut self, now: GpsInstant, port: u8, payload: &[u8]) {
-        let now = now.shifted(self.clock);
-        self.session.handle(now, Source::Unicast, port, payload, &mut self.board);
+        let own = self.clock.own(now);
+        self.session.handle(own, Source::Unicast, port, payload, &mut self.board);
+    }
+
+    /// Whether it neither hears nor speaks.
+    pub(crate) fn is_away(&self, now: GpsInstant) -> bool {
+        self.fate == Fate::Silent || self.plight.is_away(now)
     }
 
     /// Takes a multicast frame that was on air from `started` to `now`, if the device listened to all of it and
@@ -149,10 +171,19 @@ impl Node {
         now: GpsInstant,
         started: GpsInstant,
         frame: &mut Reception<'_>,
+        radio: &RadioEffects,
     ) -> bool {
-        let Some(window) = self.window.as_ref().filter(|window| window.since <= started) else {
+        let Some(window) = self.window.as_mut().filter(|window| window.since <= started) else {
             return false;
         };
+        if radio.half_duplex && self.air.spoke_between(started, now) {
+            return false;
+        }
+        if let Some(beacons) = &mut window.beacons
+            && !beacons.still_followed(started, radio)
+        {
+            return false;
+        }
         for group in &mut self.groups {
             if !frame.is_heard(&window.place, group.keys.mc_addr, started) {
                 continue;
@@ -162,8 +193,11 @@ impl Node {
                 // A counter is good for one frame (LoRaWAN 1.0.3 §4.3.1.5).
                 group.next_fcnt = fcnt.saturating_add(1);
                 let source = Source::Multicast { group: group.mc_group_id, fcnt };
-                let now = now.shifted(self.clock);
-                self.session.handle(now, source, opened.port, &opened.payload, &mut self.board);
+                if window.beacons.is_some() {
+                    self.meter.received(now.since(started));
+                }
+                let own = self.clock.own(now);
+                self.session.handle(own, source, opened.port, &opened.payload, &mut self.board);
                 // Kept here because clean-up may delete the session before anybody asks.
                 self.fragments = self.session.received(FRAG_INDEX).unwrap_or(self.fragments);
                 return true;
@@ -176,13 +210,21 @@ impl Node {
     pub(crate) fn poll(&mut self, now: GpsInstant, image: &[u8]) -> Action {
         self.board.busy = now < self.busy_until;
         loop {
-            let own = now.shifted(self.clock);
+            let own = self.clock.own(now);
             match self.session.poll_output(own, &mut self.board) {
-                Output::Uplink { port, payload } => return Action::Send((port, payload)),
+                Output::Uplink { port, mut payload } => {
+                    self.plight.falsify(self.settings.ports, port, &mut payload);
+                    return Action::Send((port, payload));
+                }
                 Output::InstallGroup(context) => self.install(context),
                 Output::RemoveGroup(mc_group_id) => self.forget(mc_group_id),
-                Output::OpenWindow(place) => self.window = Some(Window { place, since: now }),
-                Output::CloseWindow => self.window = None,
+                Output::OpenWindow(place) => {
+                    let beacons = matches!(place.class, WindowClass::B { .. });
+                    let beacons = beacons.then(|| Beacons::new(now, &self.plight));
+                    self.window = Some(Window { place, since: now, beacons });
+                    self.meter.opened(now, &place);
+                }
+                Output::CloseWindow => self.close(now),
                 Output::Complete { frag_index, descriptor } => {
                     self.block = match self.session.store(frag_index).and_then(|store| store.image()) {
                         None => Block::ByRank,
@@ -191,13 +233,14 @@ impl Node {
                     };
                     self.stage(descriptor);
                 }
+                Output::Corrupt { .. } if self.plight.finds_blocks_corrupt() => {}
                 // Whatever was sent to it, it put together something else: the world says so.
                 Output::Corrupt { .. } => self.block = Block::Different,
-                Output::AdjustClock { seconds } => self.clock = self.clock.saturating_add(seconds),
-                Output::Reboot => self.reboot(own),
+                Output::AdjustClock { seconds } => self.clock.adjust(seconds),
+                Output::Reboot => self.reboot(now),
                 Output::Wait(until) => {
                     let free = self.board.busy.then_some(self.busy_until);
-                    let until = until.map(|until| until.shifted(self.clock.saturating_neg()));
+                    let until = until.map(|until| self.clock.world(until));
                     return Action::Sleep(until.into_iter().chain(free).min());
                 }
             }
@@ -212,14 +255,19 @@ impl Node {
     }
 
     /// Starts anew: what is in RAM is lost, groups and sessions included.
-    fn reboot(&mut self, own: GpsInstant) {
+    pub(crate) fn reboot(&mut self, now: GpsInstant) {
+        self.close(now);
         let is_new = self.board.install();
         self.session = DeviceSession::with_settings(self.settings);
         self.groups.clear();
-        self.window = None;
         if is_new {
-            self.session.report_upgrade(own, &mut self.board);
+            self.session.report_upgrade(self.clock.own(now), &mut self.board);
         }
+    }
+
+    fn close(&mut self, now: GpsInstant) {
+        self.window = None;
+        self.meter.closed(now);
     }
 
     fn forget(&mut self, mc_group_id: McGroupId) {
@@ -237,44 +285,5 @@ impl Node {
             },
             next_fcnt: context.min_mc_fcnt,
         });
-    }
-}
-
-impl Air {
-    fn new(scenario: &Scenario, device: u32) -> Self {
-        let draws = |stream| Draws::new(scenario.seed, device, stream);
-        Self {
-            downlinks: Channel::independent(scenario.loss),
-            uplinks: Channel::independent(scenario.uplink_loss),
-            schedule: draws(Stream::Schedule),
-            uplink: draws(Stream::Uplink),
-            unicast: draws(Stream::Unicast),
-            multicast: draws(Stream::Multicast),
-        }
-    }
-
-    /// When the device speaks first: anywhere within its period.
-    pub(crate) fn phase(&mut self, period: Duration) -> Duration {
-        self.schedule.within(period)
-    }
-
-    /// Time to its next ordinary uplink: the period, 5 % more or less.
-    pub(crate) fn interval(&mut self, period: Duration) -> Duration {
-        period * 19 / 20 + self.schedule.within(period / 10)
-    }
-
-    /// Whether its uplink is lost.
-    pub(crate) fn loses_uplink(&mut self) -> bool {
-        self.uplinks.loses(&mut self.uplink)
-    }
-
-    /// Whether a unicast downlink to it is lost.
-    pub(crate) fn loses_unicast(&mut self) -> bool {
-        self.downlinks.loses(&mut self.unicast)
-    }
-
-    /// Whether a multicast frame is lost on the way to it. To be asked once for every frame on air.
-    pub(crate) fn loses_multicast(&mut self) -> bool {
-        self.downlinks.loses(&mut self.multicast)
     }
 }

@@ -55,6 +55,10 @@ pub(crate) struct Board {
     version: DevVersionAns,
     /// The image that the next reboot installs.
     image: DevUpgradeImageAns,
+    /// Losses that the decoder has memory for, at most.
+    decoder_lost: Option<u16>,
+    /// Whether every block fails its integrity check.
+    finds_blocks_corrupt: bool,
     /// Whether a class A exchange has the radio.
     pub(super) busy: bool,
 }
@@ -85,8 +89,17 @@ impl Board {
             session_cnt_prev: None,
             version,
             image: DevUpgradeImageAns::NoImage,
+            decoder_lost: None,
+            finds_blocks_corrupt: false,
             busy: false,
         }
+    }
+
+    /// With memory for fewer losses, or a flash that never holds what was written.
+    pub(super) const fn with_limits(mut self, decoder_lost: Option<u16>, finds_blocks_corrupt: bool) -> Self {
+        self.decoder_lost = decoder_lost;
+        self.finds_blocks_corrupt = finds_blocks_corrupt;
+        self
     }
 
     /// Keeps a data block as the image that the next reboot installs.
@@ -131,7 +144,7 @@ impl Platform for Board {
         geometry: Geometry,
         _descriptor: Descriptor,
     ) -> Result<Memory<Self::Words, Self::Store>, Refusal> {
-        let max_lost = self.keeps.max_lost(geometry.nb_frag());
+        let max_lost = self.keeps.max_lost(geometry.nb_frag()).min(self.decoder_lost.unwrap_or(u16::MAX));
         Ok(Memory {
             words: vec![0; words(Mode::Triangular, geometry.nb_frag(), max_lost)].into(),
             max_lost,
@@ -151,6 +164,9 @@ impl Platform for Board {
     }
 
     fn verify(&mut self, integrity: &BlockIntegrity, store: &mut BlockStore) -> bool {
+        if self.finds_blocks_corrupt {
+            return false;
+        }
         match store {
             // Whoever keeps no octets has none to verify.
             BlockStore::Rank(_) => true,

@@ -5,8 +5,9 @@ use std::io::Write;
 use fuota_engine::campaign::event::DeviceStatus;
 use serde::Serialize;
 
-use super::seconds;
+use super::{joules, rounded, seconds};
 use crate::record::{DeviceRecord, RunRecord};
+use crate::scenario::Scenario;
 
 #[derive(Serialize)]
 struct Row {
@@ -21,10 +22,13 @@ struct Row {
     fragments_received: u32,
     holds_block: bool,
     bytes_checked: bool,
+    setup_j: f64,
+    transfer_j: f64,
+    closing_j: f64,
 }
 
 impl Row {
-    fn new(device: &DeviceRecord, record: &RunRecord) -> Self {
+    fn new(device: &DeviceRecord, record: &RunRecord, [setup, transfer, closing]: [f64; 3]) -> Self {
         let report = &device.report;
         let (status, failed) = match report.status {
             DeviceStatus::Complete => ("complete", None),
@@ -43,6 +47,9 @@ impl Row {
             fragments_received: device.fragments_received,
             holds_block: device.holds_block,
             bytes_checked: device.bytes_checked,
+            setup_j: rounded(setup),
+            transfer_j: rounded(transfer),
+            closing_j: rounded(closing),
         }
     }
 }
@@ -51,10 +58,10 @@ impl Row {
 ///
 /// # Errors
 /// Those of `out`.
-pub fn write_devices(record: &RunRecord, out: impl Write) -> Result<(), csv::Error> {
+pub fn write_devices(scenario: &Scenario, record: &RunRecord, out: impl Write) -> Result<(), csv::Error> {
     let mut rows = csv::Writer::from_writer(out);
-    for device in &record.devices {
-        rows.serialize(Row::new(device, record))?;
+    for (device, joules) in record.devices.iter().zip(joules(scenario, record)) {
+        rows.serialize(Row::new(device, record, joules))?;
     }
     rows.flush()?;
     Ok(())

@@ -14,13 +14,15 @@ use serde::Serialize;
 use serde_json::Value;
 use sha2::{Digest, Sha256};
 
-use super::{class_name, failed, failures, kind_name, seconds, weaknesses};
+use super::{
+    class_name, complete_by_group, failed, failures, joules, kind_name, rounded, seconds, weaknesses,
+};
 use crate::record::{RoundRecord, RunRecord};
-use crate::scenario::Scenario;
+use crate::scenario::{DeviceGroup, Link, Scenario};
 use crate::world::START;
 
 /// Version of the report's shape: goes up when a field changes its meaning or disappears.
-pub const SCHEMA_VERSION: u32 = 1;
+pub const SCHEMA_VERSION: u32 = 2;
 /// Most failed devices and most warnings that a report lists one by one; all devices are in `devices.csv`.
 const LISTED: usize = 1000;
 
@@ -35,6 +37,8 @@ pub struct Report {
     devices: usize,
     complete: u32,
     failed: u32,
+    /// Complete devices of each group of the fleet.
+    groups: Vec<GroupOutcome>,
     /// Reason to number of devices.
     failures: BTreeMap<&'static str, u32>,
     /// The first [`LISTED`] of them.
@@ -52,6 +56,7 @@ pub struct Report {
     /// Gateway airtime of the set-up stages.
     setup_airtime_s: f64,
     duration_s: f64,
+    energy: Energy,
     /// When the class C session opened; `null` if it was never scheduled.
     session_start_s: Option<f64>,
     /// Devices whose reassembled image was compared with the file.
@@ -69,6 +74,19 @@ pub struct Report {
 struct CauseReport {
     kind: &'static str,
     text: String,
+}
+
+#[derive(Clone, Debug, Serialize)]
+struct GroupOutcome {
+    name: String,
+    devices: u32,
+    complete: u32,
+}
+
+impl GroupOutcome {
+    fn new((group, (name, complete)): (&DeviceGroup, (&str, u32))) -> Self {
+        Self { name: name.into(), devices: group.devices, complete }
+    }
 }
 
 #[derive(Clone, Debug, Serialize)]
@@ -125,20 +143,76 @@ struct Parameters {
     reboot_time_s: Option<f64>,
     image_octets: usize,
     image_sha256: String,
-    loss: f64,
-    uplink_loss: f64,
+    fleet: Vec<Group>,
+    gateways: usize,
     /// Percent; `null` without FEC.
     redundancy: Option<Value>,
     region: &'static str,
     dr: u8,
     uplink_dr: u8,
-    uplink_period_s: f64,
+    duty_cycle: f64,
     max_duration_s: f64,
     silent_devices: u32,
     dying_devices: u32,
     wrong_key_devices: u32,
     /// The configuration file's keys, whoever set them; `null` where unset.
     config: BTreeMap<&'static str, Option<Value>>,
+}
+
+/// A kind of device.
+#[derive(Clone, Debug, Serialize)]
+struct Group {
+    name: String,
+    devices: u32,
+    /// How downlinks get lost: a probability, or a model in words.
+    loss: Value,
+    uplink_loss: Value,
+    uplink_period_s: f64,
+}
+
+impl Group {
+    fn new(group: &DeviceGroup) -> Self {
+        let link = |link: &Link| match link {
+            Link::Independent { loss } => Value::from(*loss),
+            other => Value::from(other.to_string()),
+        };
+        Self {
+            name: group.name.clone(),
+            devices: group.devices,
+            loss: link(&group.downlink),
+            uplink_loss: link(&group.uplink),
+            uplink_period_s: seconds(group.uplink_period),
+        }
+    }
+}
+
+/// What the campaign took from the devices' batteries, in joules.
+#[derive(Clone, Debug, Serialize)]
+struct Energy {
+    /// Of an average device: in the set-up stages, while fragments were on air, and after.
+    setup_j: f64,
+    transfer_j: f64,
+    closing_j: f64,
+    mean_j: f64,
+    /// Of the device that spent most.
+    max_j: f64,
+}
+
+impl Energy {
+    fn new(scenario: &Scenario, record: &RunRecord) -> Self {
+        let all: Vec<_> = joules(scenario, record).collect();
+        let mean = |of: &dyn Fn(&[f64; 3]) -> f64| {
+            rounded(all.iter().map(of).sum::<f64>() / (all.len().max(1) as f64))
+        };
+        let most = all.iter().map(|phases| phases.iter().sum()).fold(0.0, f64::max);
+        Self {
+            setup_j: mean(&|[setup, ..]| *setup),
+            transfer_j: mean(&|[_, transfer, _]| *transfer),
+            closing_j: mean(&|[.., closing]| *closing),
+            mean_j: mean(&|phases| phases.iter().sum()),
+            max_j: rounded(most),
+        }
+    }
 }
 
 impl Report {
@@ -160,6 +234,12 @@ impl Report {
             devices: record.devices.len(),
             complete: record.outcome.complete,
             failed: record.outcome.failed,
+            groups: scenario
+                .fleet
+                .iter()
+                .zip(complete_by_group(scenario, record))
+                .map(GroupOutcome::new)
+                .collect(),
             failures: failures(record),
             failed_devices: listed.collect(),
             nb_frag: record.nb_frag,
@@ -173,6 +253,7 @@ impl Report {
             airtime_s: seconds(record.airtime),
             setup_airtime_s: seconds(record.setup_airtime),
             duration_s: seconds(record.duration),
+            energy: Energy::new(scenario, record),
             session_start_s: record.session_start.map(|start| seconds(start.since(record.started))),
             bytes_checked: record.bytes_checked,
             stages: record.stages.iter().map(|stage| Stage::new(stage, record)).collect(),
@@ -265,8 +346,8 @@ impl Parameters {
             reboot_time_s: firmware.and_then(|firmware| firmware.reboot).map(from_start),
             image_octets: scenario.image.len(),
             image_sha256: hex::encode(Sha256::digest(&scenario.image)),
-            loss: scenario.loss,
-            uplink_loss: scenario.uplink_loss,
+            fleet: scenario.fleet.iter().map(Group::new).collect(),
+            gateways: scenario.gateways.len(),
             redundancy: match scenario.redundancy {
                 Redundancy::Fec(percent) => Some(value(percent.to_string())),
                 Redundancy::Rounds => None,
@@ -274,7 +355,7 @@ impl Parameters {
             region: scenario.region.name(),
             dr: scenario.data_rate.get(),
             uplink_dr: scenario.uplink_data_rate.get(),
-            uplink_period_s: seconds(scenario.uplink_period),
+            duty_cycle: scenario.multicast_duty.as_fraction(),
             max_duration_s: seconds(scenario.max_duration),
             silent_devices: scenario.faults.silent,
             dying_devices: scenario.faults.dying,

@@ -22,6 +22,7 @@ pub use self::summary::summary;
 pub use self::timeline::{TimelineError, timeline_svg};
 
 use crate::record::{DeviceRecord, RunRecord};
+use crate::scenario::Scenario;
 
 /// Rules above, below and under the header.
 pub(crate) const RULED: TableStyle =
@@ -70,8 +71,37 @@ fn failed(record: &RunRecord) -> impl Iterator<Item = (&DeviceRecord, StageKind,
     })
 }
 
+/// What each device's radio took from its battery, in joules: in the set-up stages, while fragments were on air, and
+/// after.
+fn joules(scenario: &Scenario, record: &RunRecord) -> impl Iterator<Item = [f64; 3]> {
+    let profiles = scenario.fleet.iter().flat_map(|group| (0..group.devices).map(|_| group.profile));
+    record
+        .devices
+        .iter()
+        .zip(profiles)
+        .map(|(device, profile)| device.radio.map(|time| profile.joules(&time)))
+}
+
+/// The groups of the fleet and how many devices of each are complete.
+pub(crate) fn complete_by_group<'a>(
+    scenario: &'a Scenario,
+    record: &'a RunRecord,
+) -> impl Iterator<Item = (&'a str, u32)> {
+    let mut devices = record.devices.iter();
+    scenario.fleet.iter().map(move |group| {
+        let of_group = devices.by_ref().take(group.devices as usize);
+        let complete = of_group.filter(|device| device.report.status == DeviceStatus::Complete).count();
+        (group.name.as_str(), u32::try_from(complete).unwrap_or(u32::MAX))
+    })
+}
+
+/// Six decimals: what follows may depend on the machine's mathematics.
+pub(crate) fn rounded(value: f64) -> f64 {
+    (value * 1e6).round() / 1e6
+}
+
 /// How many devices failed for which reason.
-fn failures(record: &RunRecord) -> BTreeMap<&'static str, u32> {
+pub(crate) fn failures(record: &RunRecord) -> BTreeMap<&'static str, u32> {
     let mut counts = BTreeMap::new();
     for (_, _, reason) in failed(record) {
         *counts.entry(reason.name()).or_default() += 1;

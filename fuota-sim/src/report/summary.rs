@@ -33,8 +33,8 @@ fn write_summary(out: &mut String, scenario: &Scenario, record: &RunRecord) -> s
         "Fleet     {devices} devices, {} DR{}, loss {}, uplink loss {}, seed {}",
         scenario.region.name(),
         scenario.data_rate.get(),
-        scenario.loss,
-        scenario.uplink_loss,
+        scenario.downlinks(),
+        scenario.uplinks(),
         scenario.seed
     )?;
     writeln!(out, "{}", stages(record).trim_fmt())?;

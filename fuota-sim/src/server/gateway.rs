@@ -54,6 +54,11 @@ impl Gateway {
         self.idle_at
     }
 
+    /// Whether a frame leaves the antenna at this moment.
+    pub(crate) fn is_busy(&self, now: GpsInstant) -> bool {
+        now < self.idle_at
+    }
+
     const fn budget(&self, band: Band) -> &Budget {
         match band {
             Band::Rx1 => &self.rx1,

@@ -26,6 +26,7 @@ use self::gateway::{Band, Gateway};
 use self::queue::Queues;
 use crate::fleet::Fleet;
 use crate::frame::{FrameError, FrameKeys};
+use crate::node::bit;
 use crate::ping::next_slot;
 use crate::scenario::Scenario;
 
@@ -38,6 +39,8 @@ pub(crate) const RX2_DELAY: Duration = Duration::from_secs(2);
 #[derive(Debug)]
 pub(crate) struct OnAir {
     pub(crate) id: TxId,
+    /// The gateways that send it, one bit each.
+    pub(crate) gateways: u64,
     pub(crate) started: GpsInstant,
     pub(crate) ends: GpsInstant,
     pub(crate) carries: Carries,
@@ -68,7 +71,7 @@ pub(crate) enum Multicast {
 pub(crate) struct Server {
     fleet: Fleet,
     radio: Radio,
-    gateway: Gateway,
+    gateways: Vec<Gateway>,
     queues: Queues,
     group: Option<Group>,
     mc_key: McKey,
@@ -96,11 +99,11 @@ struct Group {
 }
 
 impl Server {
-    pub(crate) fn new(fleet: Fleet, devices: u32, radio: Radio, fragment_port: u8) -> Self {
+    pub(crate) fn new(fleet: Fleet, devices: u32, radio: Radio, gateways: usize, fragment_port: u8) -> Self {
         Self {
             fleet,
             radio,
-            gateway: Gateway::new(radio.region, radio.multicast_duty),
+            gateways: (0..gateways).map(|_| Gateway::new(radio.region, radio.multicast_duty)).collect(),
             queues: Queues::new(devices),
             group: None,
             mc_key: fleet.mc_key(),
@@ -193,17 +196,23 @@ impl Server {
         self.queues.has_unicast(device)
     }
 
-    /// A device's RX1 opens: sends what is queued, if the gateway may.
-    pub(crate) fn rx1(&mut self, now: GpsInstant, device: u32) -> Option<OnAir> {
-        self.unicast(now, device, Band::Rx1, self.radio.rx1)
+    /// The gateways that transmit at this moment, one bit each.
+    pub(crate) fn transmitting(&self, now: GpsInstant) -> u64 {
+        let busy = self.gateways.iter().enumerate().filter(|(_, gateway)| gateway.is_busy(now));
+        busy.fold(0, |set, (gateway, _)| set | bit(gateway))
+    }
+
+    /// A device's RX1 opens: sends what is queued, if one of the gateways `by` may.
+    pub(crate) fn rx1(&mut self, now: GpsInstant, device: u32, by: u64) -> Option<OnAir> {
+        self.unicast(now, device, by, Band::Rx1, self.radio.rx1)
     }
 
     /// A device's RX2 opens. A multicast frame that already waits for the same budget goes first.
-    pub(crate) fn rx2(&mut self, now: GpsInstant, device: u32) -> Option<OnAir> {
+    pub(crate) fn rx2(&mut self, now: GpsInstant, device: u32, by: u64) -> Option<OnAir> {
         if self.queues.multicast().is_some_and(|waiting| waiting.not_before <= now) {
             return None;
         }
-        self.unicast(now, device, Band::Rx2, self.radio.rx2)
+        self.unicast(now, device, by, Band::Rx2, self.radio.rx2)
     }
 
     /// Sends the next multicast frame if its time has come and the gateway may.
@@ -214,7 +223,10 @@ impl Server {
         let (Some(waiting), Some(group)) = (self.queues.multicast(), self.group.as_mut()) else {
             return Ok(Multicast::Idle);
         };
-        let start = self.gateway.earliest(Band::Rx2, waiting.not_before.max(now));
+        // All send it at the same moment, so the last to be ready decides.
+        let wanted = waiting.not_before.max(now);
+        let start = self.gateways.iter().map(|gateway| gateway.earliest(Band::Rx2, wanted)).max();
+        let start = start.unwrap_or(wanted);
         let GroupParameters { mc_addr, class, .. } = group.parameters;
         let start = match class {
             SessionClass::C => start,
@@ -231,22 +243,35 @@ impl Server {
         group.next_fcnt = group.next_fcnt.wrapping_add(1);
         let parameters = group.parameters;
         let Some(sent) = self.queues.pop_multicast() else { return Ok(Multicast::Idle) };
-        let ends = self.gateway.transmit(Band::Rx2, now, airtime);
+        for gateway in &mut self.gateways {
+            gateway.transmit(Band::Rx2, now, airtime);
+        }
+        let ends = now + airtime;
         self.account.multicast(now, ends, sent.port, &sent.payload);
+        let gateways = (0..self.gateways.len()).fold(0, |set, gateway| set | bit(gateway));
         let carries = Carries::Multicast { group: parameters, octets };
-        Ok(Multicast::Started(OnAir { id: sent.id, started: now, ends, carries }))
+        Ok(Multicast::Started(OnAir { id: sent.id, gateways, started: now, ends, carries }))
     }
 
-    fn unicast(&mut self, now: GpsInstant, device: u32, band: Band, data_rate: DataRate) -> Option<OnAir> {
-        if self.gateway.earliest(band, now) > now {
-            return None;
-        }
+    fn unicast(
+        &mut self,
+        now: GpsInstant,
+        device: u32,
+        by: u64,
+        band: Band,
+        data_rate: DataRate,
+    ) -> Option<OnAir> {
+        let ready = |(number, gateway): &(usize, &mut Gateway)| {
+            by & bit(*number) != 0 && gateway.earliest(band, now) <= now
+        };
+        let (number, gateway) = self.gateways.iter_mut().enumerate().find(ready)?;
         let waiting = self.queues.unicast(device).filter(|waiting| waiting.not_before <= now)?;
         let airtime = self.radio.airtime(data_rate, waiting.payload.len())?;
         let Transmit { id, port, payload, .. } = self.queues.pop_unicast(device)?;
-        let ends = self.gateway.transmit(band, now, airtime);
+        let ends = gateway.transmit(band, now, airtime);
         self.account.unicast(now, ends);
-        Some(OnAir { id, started: now, ends, carries: Carries::Unicast { device, port, payload } })
+        let carries = Carries::Unicast { device, port, payload };
+        Some(OnAir { id, gateways: bit(number), started: now, ends, carries })
     }
 }
 

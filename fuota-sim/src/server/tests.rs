@@ -22,7 +22,7 @@ fn server() -> Server {
         multicast_duty: DutyCycle::one_in(10),
         framing: Framing::default(),
     };
-    let mut server = Server::new(fleet, 3, radio, 201);
+    let mut server = Server::new(fleet, 3, radio, 1, 201);
     let parameters = GroupParameters {
         id: GROUP,
         mc_group_id: McGroupId::MIN,
@@ -61,15 +61,18 @@ fn what_rx1_may_not_send_tries_rx2_and_then_waits_for_the_next_uplink() {
     for device in 0..3 {
         assert_eq!(server.enqueue(unicast(device.into(), device, 30)), Ok(Queued::Unicast(device)));
     }
-    let first = server.rx1(after(1000), 0).unwrap();
+    let first = server.rx1(after(1000), 0, 1).unwrap();
     assert_eq!(first.ends.since(first.started), Duration::from_micros(87_296), "43 octets at DR5");
-    assert!(server.rx1(after(2000), 1).is_none(), "the 1 % budget is spent for 8.7 s");
-    let second = server.rx2(after(3000), 1).unwrap();
+    assert!(server.rx1(after(2000), 1, 1).is_none(), "the 1 % budget is spent for 8.7 s");
+    let second = server.rx2(after(3000), 1, 1).unwrap();
     assert_eq!(second.ends.since(second.started), Duration::from_micros(2_138_112), "43 octets at DR0");
-    assert!(server.rx1(after(6000), 2).is_none() && server.rx2(after(7000), 2).is_none(), "both are spent");
+    assert!(
+        server.rx1(after(6000), 2, 1).is_none() && server.rx2(after(7000), 2, 1).is_none(),
+        "both are spent"
+    );
     assert!(server.has_unicast(2) && !server.has_unicast(0));
-    assert!(server.rx1(after(9729), 2).is_none());
-    assert_eq!(server.rx1(after(9730), 2).unwrap().id, TxId(2), "8.7296 s after the first");
+    assert!(server.rx1(after(9729), 2, 1).is_none());
+    assert_eq!(server.rx1(after(9730), 2, 1).unwrap().id, TxId(2), "8.7296 s after the first");
 }
 
 #[test]
@@ -78,8 +81,8 @@ fn one_antenna_sends_one_frame_at_a_time() {
     server.enqueue(multicast(0, START)).unwrap();
     server.enqueue(unicast(1, 0, 11)).unwrap();
     assert_eq!(started(server.multicast(START).unwrap()).ends, START + Duration::from_micros(394_496));
-    assert!(server.rx1(after(394), 0).is_none());
-    assert!(server.rx1(after(395), 0).is_some());
+    assert!(server.rx1(after(394), 0, 1).is_none());
+    assert!(server.rx1(after(395), 0, 1).is_some());
 }
 
 #[test]
@@ -112,7 +115,7 @@ fn rx2_does_not_overtake_multicast_that_waits_for_the_same_budget() {
     server.multicast(START).unwrap();
     server.enqueue(multicast(1, after(100))).unwrap();
     server.enqueue(unicast(2, 0, 11)).unwrap();
-    assert!(server.rx2(after(4000), 0).is_none());
+    assert!(server.rx2(after(4000), 0, 1).is_none());
     assert_eq!(started(server.multicast(after(4000)).unwrap()).id, TxId(1));
 }
 
@@ -123,7 +126,7 @@ fn what_is_withdrawn_is_never_sent() {
     server.enqueue(multicast(1, START)).unwrap();
     assert!(server.withdraw(TxId(0)) && server.withdraw(TxId(1)) && !server.withdraw(TxId(2)));
     assert!(!server.withdraw(TxId(0)), "once");
-    assert!(server.rx1(after(1000), 0).is_none());
+    assert!(server.rx1(after(1000), 0, 1).is_none());
     assert!(matches!(server.multicast(START), Ok(Multicast::Idle)));
 }
 
@@ -132,8 +135,8 @@ fn a_downlink_waits_for_its_moment_in_unicast_too() {
     let mut server = server();
     let dest = Dest::Unicast(Fleet::dev_eui(0));
     server.enqueue(downlink(0, dest, 11, after(5000))).unwrap();
-    assert!(server.rx1(after(4999), 0).is_none() && server.rx2(after(4999), 0).is_none());
-    assert!(server.rx1(after(5000), 0).is_some());
+    assert!(server.rx1(after(4999), 0, 1).is_none() && server.rx2(after(4999), 0, 1).is_none());
+    assert!(server.rx1(after(5000), 0, 1).is_some());
 }
 
 #[test]
@@ -143,7 +146,7 @@ fn what_cannot_be_sent_is_refused_at_once() {
     assert_eq!(server.enqueue(downlink(1, Dest::Multicast(GroupId(1)), 11, START)), Err(Refusal::Unknown));
     assert_eq!(server.enqueue(unicast(2, 0, 243)), Err(Refusal::TooLong));
     server.enqueue(unicast(3, 0, 52)).unwrap();
-    assert!(server.rx2(after(2000), 0).is_none(), "DR0 carries 51 octets");
+    assert!(server.rx2(after(2000), 0, 1).is_none(), "DR0 carries 51 octets");
     server.release(GROUP);
     assert_eq!(server.enqueue(multicast(4, START)), Err(Refusal::Unknown));
 }

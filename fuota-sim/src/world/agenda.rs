@@ -13,16 +13,18 @@ pub(super) enum Happening {
     Periodic(u32),
     /// A device's session or radio wants to be looked after.
     Wake(u32),
-    /// The last bit of a device's uplink reaches the gateway.
+    /// The last bit of a device's uplink is on air.
     Uplink(u32),
+    /// A copy of an uplink reaches the campaign.
+    Arrival(u64),
     /// A device opens its first receive window.
     Rx1(u32),
     /// A device opens its second receive window.
     Rx2(u32),
     /// The next multicast frame may be due.
     Multicast,
-    /// The frame on air ends.
-    Downlink,
+    /// A frame on air ends.
+    Downlink(TxId),
     /// A downlink that still waits is too late.
     Expiry(TxId),
 }

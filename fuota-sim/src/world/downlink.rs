@@ -3,12 +3,12 @@
 use std::time::Duration;
 
 use fuota_engine::campaign::io::{Input, Report, Transmit};
+use fuota_engine::ids::TxId;
 use fuota_engine::time::GpsInstant;
 
 use super::agenda::Happening;
 use super::observe::Observer;
 use super::{SimError, World};
-use crate::fleet::Fate;
 use crate::reception::Reception;
 use crate::server::{Carries, Multicast, OnAir, Queued, RX1_DELAY, RX2_DELAY};
 
@@ -37,7 +37,8 @@ impl World {
         if !self.heard_before(device, RX1_DELAY) {
             return;
         }
-        match self.server.rx1(self.now, device) {
+        let by = self.windows_by(device);
+        match self.server.rx1(self.now, device, by) {
             Some(on_air) => self.start(on_air),
             None if self.server.has_unicast(device) => {
                 self.agenda.at(self.now + (RX2_DELAY - RX1_DELAY), Happening::Rx2(device));
@@ -49,7 +50,8 @@ impl World {
     /// A device opens its second receive window.
     pub(super) fn rx2(&mut self, device: u32) {
         if self.heard_before(device, RX2_DELAY)
-            && let Some(on_air) = self.server.rx2(self.now, device)
+            && let by = self.windows_by(device)
+            && let Some(on_air) = self.server.rx2(self.now, device, by)
         {
             self.start(on_air);
         }
@@ -63,15 +65,24 @@ impl World {
         self.serve_multicast()
     }
 
-    /// The frame on air ends: the campaign learns that it is out, and whoever heard it has it.
-    pub(super) fn downlink_ended(&mut self, observer: &mut dyn Observer) -> Result<(), SimError> {
-        let Some(OnAir { id, started, carries, .. }) = self.on_air.pop_front() else { return Ok(()) };
+    /// A frame on air ends: the campaign learns that it is out, and whoever heard it has it.
+    pub(super) fn downlink_ended(
+        &mut self,
+        ended: TxId,
+        observer: &mut dyn Observer,
+    ) -> Result<(), SimError> {
+        let place = self.on_air.iter().position(|on_air| on_air.id == ended);
+        let Some(on_air) = place.and_then(|place| self.on_air.remove(place)) else { return Ok(()) };
+        let OnAir { id, gateways, started, carries, .. } = on_air;
         match carries {
-            Carries::Unicast { device, port, payload } => self.deliver(device, port, &payload)?,
+            Carries::Unicast { device, port, payload } => {
+                self.deliver(device, gateways, started, port, &payload)?;
+            }
             Carries::Multicast { group, octets } => {
+                let alive = self.gateways.alive(started, self.server.account().fragments);
                 let mut frame = Reception::new(&group, &octets);
-                for device in 0..self.scenario.devices {
-                    self.deliver_multicast(device, started, &mut frame)?;
+                for device in 0..self.devices() {
+                    self.deliver_multicast(device, started, alive, &mut frame)?;
                 }
             }
         }
@@ -80,11 +91,20 @@ impl World {
         self.serve_multicast()
     }
 
-    fn deliver(&mut self, device: u32, port: u8, payload: &[u8]) -> Result<(), SimError> {
+    fn deliver(
+        &mut self,
+        device: u32,
+        gateways: u64,
+        started: GpsInstant,
+        port: u8,
+        payload: &[u8],
+    ) -> Result<(), SimError> {
         let Some(node) = self.nodes.get_mut(device as usize) else { return Ok(()) };
-        if node.air.loses_unicast() || node.fate == Fate::Silent {
+        let gateway = gateways.trailing_zeros() as usize;
+        if node.air.loses_unicast(gateway) || node.is_away(started) {
             return Ok(());
         }
+        node.meter.received(self.now.since(started));
         // The exchange is over: the second window does not open after a downlink.
         node.busy_until = self.now;
         node.receive(self.now, port, payload);
@@ -95,11 +115,15 @@ impl World {
         &mut self,
         device: u32,
         started: GpsInstant,
+        alive: u64,
         frame: &mut Reception<'_>,
     ) -> Result<(), SimError> {
         let Some(node) = self.nodes.get_mut(device as usize) else { return Ok(()) };
-        let lost = node.air.loses_multicast();
-        if lost || node.fate == Fate::Silent || !node.receive_multicast(self.now, started, frame) {
+        let lost = node.air.loses_multicast(alive);
+        if lost
+            || node.is_away(started)
+            || !node.receive_multicast(self.now, started, frame, &self.scenario.radio)
+        {
             return Ok(());
         }
         self.look_after(device)
@@ -107,7 +131,7 @@ impl World {
 
     /// Something was queued for a device: its windows after its last uplink may still be to come.
     fn open_window(&mut self, device: u32) {
-        let Some(Some(heard)) = self.windows.get(device as usize).copied() else { return };
+        let Some(Some((heard, _))) = self.windows.get(device as usize).copied() else { return };
         if self.now <= heard + RX1_DELAY {
             self.agenda.at(heard + RX1_DELAY, Happening::Rx1(device));
         } else if self.now <= heard + RX2_DELAY {
@@ -118,7 +142,14 @@ impl World {
     /// Whether the window that opens now belongs to the device's last uplink and is unused.
     fn heard_before(&self, device: u32, delay: Duration) -> bool {
         let heard = self.windows.get(device as usize).copied().flatten();
-        heard.is_some_and(|heard| heard + delay == self.now)
+        heard.is_some_and(|(heard, _)| heard + delay == self.now)
+    }
+
+    /// The gateways that may answer the device's last uplink, one bit each.
+    fn windows_by(&mut self, device: u32) -> u64 {
+        let heard = self.windows.get(device as usize).copied().flatten();
+        let alive = self.gateways.alive(self.now, self.server.account().fragments);
+        heard.map_or(0, |(_, by)| by) & alive
     }
 
     fn serve_multicast(&mut self) -> Result<(), SimError> {
@@ -126,7 +157,7 @@ impl World {
             Multicast::Idle => {}
             Multicast::Started(on_air) => {
                 self.start(on_air);
-                self.let_dying_die();
+                self.let_fate_strike();
             }
             Multicast::Later(at) => {
                 if self.multicast_at.is_none_or(|planned| at < planned) {
@@ -148,7 +179,10 @@ impl World {
                 node.busy_until = node.busy_until.max(on_air.ends);
             }
         }
-        self.agenda.at(on_air.ends, Happening::Downlink);
+        if self.scenario.radio.half_duplex {
+            self.flights.deafen(on_air.gateways);
+        }
+        self.agenda.at(on_air.ends, Happening::Downlink(on_air.id));
         self.on_air.push_back(on_air);
     }
 }

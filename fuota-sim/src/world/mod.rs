@@ -10,8 +10,13 @@
 //! device and one purpose. The same scenario therefore gives the same record, octet for octet.
 
 mod agenda;
+mod backhaul;
 mod downlink;
+mod fate;
+mod flights;
+mod gateways;
 mod observe;
+mod spec;
 #[cfg(test)]
 mod tests;
 mod uplink;
@@ -24,19 +29,22 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use fuota_engine::campaign::Campaign;
 use fuota_engine::campaign::event::{Event, Outcome};
 use fuota_engine::campaign::io::{
-    DeriveOrder, Derived, GroupOrder, GroupParameters, GroupReport, Input, Order, Output, Report,
+    DeriveOrder, Derived, GroupOrder, GroupReport, Input, Order, Output, Report,
 };
 use fuota_engine::campaign::plan::{GroupPlan, Plan, PlanError};
-use fuota_engine::campaign::spec::{CampaignSpec, DeviceSpec, GroupSpec, Kind};
-use fuota_engine::ids::{DevEui, GroupId};
+use fuota_engine::campaign::spec::Kind;
+use fuota_engine::ids::DevEui;
 use fuota_engine::time::GpsInstant;
-use fuota_proto::{McAddr, McGroupId};
 
 use self::agenda::{Agenda, Happening};
+use self::backhaul::Backhaul;
+use self::flights::Flights;
+use self::gateways::Gateways;
 use self::observe::Journal;
-use crate::fleet::{Fate, Fleet};
+use self::spec::{nodes, spec};
+use crate::fleet::Fleet;
 use crate::frame::FrameError;
-use crate::node::{Block, FACTORY_FIRMWARE, Keeps, Node};
+use crate::node::{Block, Node, Phase};
 use crate::record::{DeviceRecord, RunRecord};
 use crate::scenario::Scenario;
 use crate::server::{OnAir, Radio, Server};
@@ -45,8 +53,6 @@ use crate::server::{OnAir, Radio, Server};
 pub const START: GpsInstant = GpsInstant::from_secs(1_400_000_000);
 /// Devices that keep the octets of the data block; those beyond keep only which fragments they could reconstruct.
 pub const KEEP_BYTES: u32 = 1_000;
-/// Address of the multicast group.
-const MC_ADDR: McAddr = McAddr(0x01FF_0000);
 /// A campaign that asks for the time so often without letting it pass will never end.
 const MOST_TIMEOUTS_AT_ONCE: u32 = 100_000;
 
@@ -89,14 +95,18 @@ pub struct World {
     plan: PlanFacts,
     server: Server,
     nodes: Vec<Node>,
-    /// When the network last heard each device, as long as the receive windows after that are not used.
-    windows: Vec<Option<GpsInstant>>,
+    gateways: Gateways,
+    flights: Flights,
+    backhaul: Backhaul,
+    /// When which gateways last heard each device, as long as the receive windows after that are not used.
+    windows: Vec<Option<(GpsInstant, u64)>>,
     agenda: Agenda,
     now: GpsInstant,
     /// What the campaign waits for.
     timer: Option<GpsInstant>,
+    phase: Phase,
     timeouts_at_once: u32,
-    /// At most two: one that ends now and one that starts now.
+    /// One for each gateway at most, and those that end and start now.
     on_air: VecDeque<OnAir>,
     /// The moment for which a look at the multicast queue is on the agenda.
     multicast_at: Option<GpsInstant>,
@@ -133,26 +143,33 @@ impl World {
     /// # Errors
     /// [`SimError::Plan`] for a campaign that cannot be carried out.
     pub fn new(scenario: &Scenario) -> Result<Self, SimError> {
-        let Scenario { devices, seed, faults, .. } = *scenario;
+        let Scenario { seed, faults, .. } = *scenario;
+        let devices = scenario.devices();
         let fleet = Fleet::new(seed, devices, faults);
         let plan = Plan::new(spec(scenario))?;
         let facts = PlanFacts::of(&plan);
+        let planned = u32::from(facts.nb_frag) + u32::from(facts.parity);
         let mut world = Self {
             scenario: scenario.clone(),
             fleet,
             campaign: Campaign::new(plan, START),
             plan: facts,
-            server: Server::new(fleet, devices, Radio::new(scenario), scenario.config.fmcport),
-            nodes: (0..devices)
-                .map(|device| {
-                    let keeps = if device < KEEP_BYTES { Keeps::Bytes } else { Keeps::Rank };
-                    Node::new(scenario, &fleet, device, keeps)
-                })
-                .collect(),
+            server: Server::new(
+                fleet,
+                devices,
+                Radio::new(scenario),
+                scenario.gateways.len(),
+                scenario.config.fmcport,
+            ),
+            nodes: nodes(scenario, &fleet, planned),
+            gateways: Gateways::new(scenario, planned),
+            flights: Flights::default(),
+            backhaul: Backhaul::new(scenario),
             windows: vec![None; devices as usize],
             agenda: Agenda::default(),
             now: START,
             timer: None,
+            phase: Phase::SetUp,
             timeouts_at_once: 0,
             on_air: VecDeque::new(),
             multicast_at: None,
@@ -162,6 +179,11 @@ impl World {
         };
         world.schedule_first_uplinks();
         Ok(world)
+    }
+
+    /// Devices of the fleet.
+    fn devices(&self) -> u32 {
+        u32::try_from(self.nodes.len()).unwrap_or(u32::MAX)
     }
 
     /// The campaign's plan.
@@ -186,6 +208,7 @@ impl World {
             }
             self.step(observer)?;
         }
+        self.settle_meters();
         self.record()
     }
 
@@ -217,7 +240,7 @@ impl World {
                 Ok(())
             }
             Some(Happening::Wake(device)) => self.wake(device, observer),
-            Some(Happening::Uplink(device)) => self.uplink_received(device, observer),
+            Some(Happening::Uplink(device)) => self.uplink_ended(device, observer),
             Some(Happening::Rx1(device)) => {
                 self.rx1(device);
                 Ok(())
@@ -227,7 +250,8 @@ impl World {
                 Ok(())
             }
             Some(Happening::Multicast) => self.multicast_due(),
-            Some(Happening::Downlink) => self.downlink_ended(observer),
+            Some(Happening::Downlink(id)) => self.downlink_ended(id, observer),
+            Some(Happening::Arrival(copy)) => self.arrived(copy, observer),
             Some(Happening::Expiry(id)) => {
                 if self.server.withdraw(id) {
                     self.campaign.handle(self.now, Input::Downlink { id, report: Report::Dropped });
@@ -287,6 +311,7 @@ impl World {
     }
 
     fn note_progress(&mut self, observer: &mut dyn Observer) {
+        self.note_phase();
         self.journal.progress(self.campaign.progress(), self.now, observer);
     }
 
@@ -324,6 +349,7 @@ impl World {
                 fragments_received,
                 holds_block: block != Block::Partial,
                 bytes_checked: complete && block == Block::Same,
+                radio: node.map(|node| node.meter.times()).unwrap_or_default(),
             })
         });
         let devices: Vec<_> = devices.collect::<Result<_, _>>()?;
@@ -350,45 +376,4 @@ impl World {
             timeline: self.journal.timeline().to_vec(),
         })
     }
-
-    /// Devices that die midway do so once half of the first round's fragments have been on air.
-    fn let_dying_die(&mut self) {
-        let planned = u32::from(self.plan.nb_frag) + u32::from(self.plan.parity);
-        if self.server.account().fragments == planned.div_ceil(2) {
-            for node in self.nodes.iter_mut().filter(|node| node.fate == Fate::Dying) {
-                node.fate = Fate::Silent;
-            }
-        }
-    }
-}
-
-/// The campaign that the scenario describes.
-fn spec(scenario: &Scenario) -> CampaignSpec {
-    let parameters = GroupParameters {
-        id: GroupId(0),
-        mc_group_id: McGroupId::MIN,
-        mc_addr: MC_ADDR,
-        key_id: 0,
-        class: scenario.class,
-        frequency: scenario.region.rx2_frequency(),
-        data_rate: scenario.data_rate,
-    };
-    let mut spec = CampaignSpec::new(scenario.kind, scenario.region, scenario.image.clone());
-    let device = |device| {
-        let mut spec = DeviceSpec::new(Fleet::dev_eui(device), scenario.uplink_period);
-        spec.multicast = Some(scenario.package_version);
-        spec.fragmentation = Some(scenario.package_version);
-        spec.clock_sync = true;
-        spec.firmware = Some(FACTORY_FIRMWARE);
-        spec
-    };
-    spec.devices = (0..scenario.devices).map(device).collect();
-    spec.session_start = scenario.session_start;
-    spec.groups = vec![GroupSpec { parameters, redundancy: scenario.redundancy }];
-    spec.multicast_duty = scenario.multicast_duty;
-    spec.framing = scenario.framing;
-    spec.uplink_data_rate = scenario.uplink_data_rate;
-    spec.max_duration = scenario.max_duration;
-    spec.config = scenario.config.clone();
-    spec
 }

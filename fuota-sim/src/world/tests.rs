@@ -3,42 +3,32 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use fuota_engine::airtime::Framing;
-use fuota_engine::campaign::io::SessionClass;
-use fuota_engine::campaign::spec::{Kind, PackageVersion, Redundancy};
+use fuota_engine::campaign::spec::Redundancy;
 use fuota_engine::config::Config;
 use fuota_engine::percent::Percent;
-use fuota_engine::region::Region;
-use fuota_proto::DataRate;
 
 use super::*;
-use crate::scenario::Faults;
+use crate::scenario::{DeviceGroup, Link};
 use crate::server::{Carries, RX1_DELAY, RX2_DELAY};
 
 fn scenario() -> Scenario {
     let mut config = Config::default();
     config.fsize = Some(40);
     Scenario {
-        kind: Kind::Binary,
-        class: SessionClass::C,
-        package_version: PackageVersion::V1,
-        session_start: None,
         image: (0..=u8::MAX).cycle().take(1_000).collect(),
-        devices: 30,
-        loss: 0.1,
-        uplink_loss: 0.1,
+        fleet: fleet(30, 0.1, 60),
         redundancy: Redundancy::Fec(Percent::whole(60)),
-        region: Region::Eu868,
-        multicast_duty: Region::Eu868.rx2_duty(),
-        framing: Framing::default(),
-        data_rate: DataRate::from_wire(5),
-        uplink_data_rate: DataRate::from_wire(5),
-        uplink_period: Duration::from_secs(60),
-        max_duration: Duration::from_secs(24 * 3600),
         config,
-        faults: Faults::default(),
         seed: 3,
+        ..Scenario::default()
     }
+}
+
+/// Devices that lose one frame in ten and so many uplinks, and speak at this period.
+fn fleet(devices: u32, uplink_loss: f64, period: u64) -> Vec<DeviceGroup> {
+    let uplink = Link::Independent { loss: uplink_loss };
+    let uplink_period = Duration::from_secs(period);
+    vec![DeviceGroup { devices, uplink, uplink_period, ..DeviceGroup::default() }]
 }
 
 /// Start, end and target (`None`: the group) of every downlink of a run, and the uplink that each unicast one
@@ -54,7 +44,7 @@ fn log(world: &mut World) -> Log {
         let last = log.last().map_or(GpsInstant::EPOCH, |last| last.0);
         if let Some(on_air) = world.on_air.back().filter(|on_air| on_air.started > last) {
             let follows = match on_air.carries {
-                Carries::Unicast { device, .. } => Some((device, heard[device as usize].unwrap())),
+                Carries::Unicast { device, .. } => Some((device, heard[device as usize].unwrap().0)),
                 Carries::Multicast { .. } => None,
             };
             log.push((on_air.started, on_air.ends, follows));
@@ -101,7 +91,7 @@ fn the_gateway_keeps_its_budgets() {
 
 #[test]
 fn devices_speak_at_their_period_give_or_take_5_percent() {
-    let mut world = World::new(&Scenario { devices: 1, uplink_loss: 0.0, ..scenario() }).unwrap();
+    let mut world = World::new(&Scenario { fleet: fleet(1, 0.0, 60), ..scenario() }).unwrap();
     let mut spoke = Vec::new();
     world.drain(&mut ()).unwrap();
     while world.outcome.is_none() {
@@ -137,8 +127,7 @@ fn a_device_that_counts_as_complete_and_is_not_is_an_error() {
 
 #[test]
 fn beyond_the_first_thousand_devices_are_held_by_rank() {
-    let scenario =
-        Scenario { devices: KEEP_BYTES + 5, uplink_period: Duration::from_secs(600), ..scenario() };
+    let scenario = Scenario { fleet: fleet(KEEP_BYTES + 5, 0.1, 600), ..scenario() };
     let mut world = World::new(&scenario).unwrap();
     let record = world.run(&mut (), &AtomicBool::new(false)).unwrap();
     let by_rank = record.devices.iter().filter(|device| device.holds_block && !device.bytes_checked).count();

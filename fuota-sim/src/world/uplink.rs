@@ -15,10 +15,12 @@ const READING: [u8; 12] = [0; 12];
 
 impl World {
     pub(super) fn schedule_first_uplinks(&mut self) {
-        let period = self.scenario.uplink_period;
-        for (device, node) in (0..).zip(&mut self.nodes) {
+        let periods =
+            self.scenario.fleet.iter().flat_map(|group| (0..group.devices).map(|_| group.uplink_period));
+        for ((device, node), period) in (0..).zip(&mut self.nodes).zip(periods) {
             if node.fate != Fate::Silent {
-                self.agenda.at(START + node.air.phase(period), Happening::Periodic(device));
+                let comes = START.max(node.plight.away_until());
+                self.agenda.at(comes + node.air.phase(period), Happening::Periodic(device));
             }
         }
     }
@@ -31,7 +33,11 @@ impl World {
         if self.now < node.busy_until {
             return self.agenda.at(node.busy_until, Happening::Periodic(device));
         }
-        let next = self.now + node.air.interval(self.scenario.uplink_period);
+        if node.is_away(self.now) {
+            return self.agenda.at(node.plight.away_until(), Happening::Periodic(device));
+        }
+        let Some(group) = self.scenario.group(device) else { return };
+        let next = self.now + node.air.interval(group.uplink_period);
         self.agenda.at(next, Happening::Periodic(device));
         let reading = heapless::Vec::from_slice(&READING).unwrap_or_default();
         self.send(device, (self.scenario.config.uplink_port, reading));
@@ -56,6 +62,11 @@ impl World {
             else {
                 return Ok(());
             };
+            if node.is_away(self.now) {
+                let back = node.plight.away_until();
+                self.wake_at(device, back);
+                return Ok(());
+            }
             let held_before = node.block;
             let action = node.poll(self.now, &self.scenario.image);
             if node.block == Block::Different {
@@ -74,25 +85,39 @@ impl World {
         }
     }
 
-    /// The last bit of a device's uplink reaches the gateway.
-    pub(super) fn uplink_received(
-        &mut self,
-        device: u32,
-        observer: &mut dyn Observer,
-    ) -> Result<(), SimError> {
+    /// The last bit of a device's uplink is on air.
+    pub(super) fn uplink_ended(&mut self, device: u32, observer: &mut dyn Observer) -> Result<(), SimError> {
         let now = self.now;
-        let Some((port, payload)) = self.nodes.get_mut(device as usize).and_then(|node| node.uplink.take())
-        else {
+        let ruined = self.flights.end(device);
+        let Some(node) = self.nodes.get_mut(device as usize) else { return Ok(()) };
+        let Some((port, payload)) = node.uplink.take() else { return Ok(()) };
+        let by = node.heard_by & !ruined & self.gateways.alive(now, self.server.account().fragments);
+        if by == 0 {
             return Ok(());
-        };
+        }
         if let Some(heard) = self.windows.get_mut(device as usize) {
-            *heard = Some(now);
+            *heard = Some((now, by));
         }
         if self.server.has_unicast(device) {
             self.agenda.at(now + RX1_DELAY, Happening::Rx1(device));
         }
+        if self.copies(device, port, &payload) {
+            return Ok(());
+        }
+        self.hand_over(device, port, &payload, now, observer)
+    }
+
+    /// The campaign learns of an uplink that was received then.
+    pub(super) fn hand_over(
+        &mut self,
+        device: u32,
+        port: u8,
+        payload: &[u8],
+        received: GpsInstant,
+        observer: &mut dyn Observer,
+    ) -> Result<(), SimError> {
         let from = Fleet::dev_eui(device);
-        self.campaign.handle(now, Input::Uplink { from, port, payload: &payload, received: now });
+        self.campaign.handle(self.now, Input::Uplink { from, port, payload, received });
         self.drain(observer)
     }
 
@@ -100,18 +125,29 @@ impl World {
     fn send(&mut self, device: u32, uplink: Uplink) {
         let Some(node) = self.nodes.get_mut(device as usize) else { return };
         let Some(parameters) = self.scenario.region.uplink(self.scenario.uplink_data_rate) else { return };
-        let ends = self.now + parameters.modulation.uplink(uplink.1.len());
+        let airtime = parameters.modulation.uplink(uplink.1.len());
+        let ends = self.now + airtime;
         // Until the second window has passed, or a downlink has come, nothing else can be sent.
         node.busy_until = ends + RX2_DELAY;
-        if node.air.loses_uplink() {
+        node.air.speaks(self.now, ends);
+        node.meter.sent(airtime);
+        node.heard_by = node.air.heard_by();
+        let radio = &self.scenario.radio;
+        let alone = !radio.collisions && !radio.half_duplex;
+        if alone && node.heard_by == 0 {
             return;
         }
         node.uplink = Some(uplink);
+        if !alone {
+            let channel = node.air.hop(self.scenario.region.uplink_channels());
+            let deaf = self.server.transmitting(self.now);
+            self.flights.begin((self.now, ends), (device, channel), deaf, &self.nodes, radio);
+        }
         self.agenda.at(ends, Happening::Uplink(device));
     }
 
     /// Has a device looked after at `moment`, if not before.
-    fn wake_at(&mut self, device: u32, moment: GpsInstant) {
+    pub(super) fn wake_at(&mut self, device: u32, moment: GpsInstant) {
         if let Some(node) = self.nodes.get_mut(device as usize)
             && node.wakes_at.is_none_or(|at| moment < at)
         {

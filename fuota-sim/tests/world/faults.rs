@@ -11,7 +11,7 @@ use fuota_sim::world::{Observer, World};
 use crate::harness::*;
 
 fn forgiving(faults: Faults) -> Scenario {
-    let mut scenario = Scenario { faults, devices: 40, ..lossy() };
+    let mut scenario = Scenario { faults, fleet: fleet(40, 0.1, 0.05), ..lossy() };
     scenario.config.success_threshold = Percent::whole(50);
     scenario
 }

@@ -11,7 +11,7 @@ use crate::harness::*;
 /// bit of the first and the last bit of the last are 214 gaps and one frame apart.
 #[test]
 fn a_lossless_transfer_takes_exactly_what_the_duty_cycle_makes_it_take() {
-    let scenario = Scenario { image: image(51_200), devices: 100, ..quiet() };
+    let scenario = Scenario { image: image(51_200), fleet: fleet(100, 0.0, 0.0), ..quiet() };
     let record = run(&scenario).unwrap();
     assert_eq!((record.nb_frag, record.frag_size, record.parity), (215, 239, 0));
     let (first, last) = record.data_phase.unwrap();

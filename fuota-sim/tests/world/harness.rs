@@ -1,19 +1,14 @@
 //! Scenarios to start from, and someone who watches.
 
 use std::sync::atomic::AtomicBool;
-use std::time::Duration;
 
-use fuota_engine::airtime::Framing;
 use fuota_engine::campaign::event::{Event, StageKind};
-use fuota_engine::campaign::io::SessionClass;
-use fuota_engine::campaign::spec::{Kind, PackageVersion, Redundancy};
+use fuota_engine::campaign::spec::Redundancy;
 use fuota_engine::config::Config;
 use fuota_engine::percent::Percent;
-use fuota_engine::region::Region;
 use fuota_engine::time::GpsInstant;
-use fuota_proto::DataRate;
 use fuota_sim::record::RunRecord;
-use fuota_sim::scenario::{Faults, Scenario};
+use fuota_sim::scenario::{DeviceGroup, Link, Scenario};
 use fuota_sim::world::{Observer, SimError, World};
 
 /// An image that is its own: every octet depends on its place.
@@ -24,26 +19,21 @@ pub(crate) fn image(len: usize) -> Vec<u8> {
 /// Twenty devices, 2,000 octets, no loss, no parity.
 pub(crate) fn quiet() -> Scenario {
     Scenario {
-        kind: Kind::Binary,
-        class: SessionClass::C,
-        package_version: PackageVersion::V1,
-        session_start: None,
         image: image(2_000),
-        devices: 20,
-        loss: 0.0,
-        uplink_loss: 0.0,
+        fleet: fleet(20, 0.0, 0.0),
         redundancy: Redundancy::Fec(Percent::whole(0)),
-        region: Region::Eu868,
-        multicast_duty: Region::Eu868.rx2_duty(),
-        framing: Framing::default(),
-        data_rate: DataRate::new(5).unwrap(),
-        uplink_data_rate: DataRate::new(5).unwrap(),
-        uplink_period: Duration::from_secs(600),
-        max_duration: Duration::from_secs(24 * 3600),
-        config: Config::default(),
-        faults: Faults::default(),
-        seed: 1,
+        ..Scenario::default()
     }
+}
+
+/// Devices of one kind, which lose so many downlinks and uplinks.
+pub(crate) fn fleet(devices: u32, loss: f64, uplink_loss: f64) -> Vec<DeviceGroup> {
+    vec![DeviceGroup {
+        devices,
+        downlink: Link::Independent { loss },
+        uplink: Link::Independent { loss: uplink_loss },
+        ..DeviceGroup::default()
+    }]
 }
 
 /// The same with the usual losses and the usual parity, in more and smaller fragments.
@@ -51,8 +41,7 @@ pub(crate) fn lossy() -> Scenario {
     let mut config = Config::default();
     config.fsize = Some(40);
     Scenario {
-        loss: 0.1,
-        uplink_loss: 0.05,
+        fleet: fleet(20, 0.1, 0.05),
         redundancy: Redundancy::Fec(Percent::whole(40)),
         config,
         ..quiet()

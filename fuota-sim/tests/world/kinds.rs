@@ -30,7 +30,7 @@ fn firmware(reboot: Option<GpsInstant>) -> Kind {
 fn stages(scenario: &Scenario) -> (RunRecord, Vec<StageKind>) {
     let record = run(scenario).unwrap();
     let reached = (record.outcome.status, record.outcome.complete);
-    assert_eq!(reached, (CampaignStatus::Succeeded, scenario.devices), "{:?}", record.outcome);
+    assert_eq!(reached, (CampaignStatus::Succeeded, scenario.devices()), "{:?}", record.outcome);
     let stages = record.stages.iter().map(|stage| stage.stage).collect();
     (record, stages)
 }

@@ -31,7 +31,7 @@ fn the_same_seed_gives_the_same_record_on_any_thread() {
 fn a_device_loses_the_same_fragments_in_another_fleet() {
     let scenario = Scenario { redundancy: Redundancy::Fec(Percent::whole(0)), ..lossy() };
     let received = |devices| {
-        let record = run(&Scenario { devices, ..scenario.clone() }).unwrap();
+        let record = run(&Scenario { fleet: fleet(devices, 0.1, 0.05), ..scenario.clone() }).unwrap();
         record.devices.iter().take(20).map(|device| device.fragments_received).collect::<Vec<_>>()
     };
     let small = received(20);

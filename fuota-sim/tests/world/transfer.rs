@@ -13,7 +13,7 @@ use crate::harness::*;
 
 #[test]
 fn parity_makes_good_what_the_air_takes() {
-    let record = run(&Scenario { devices: 60, ..lossy() }).unwrap();
+    let record = run(&Scenario { fleet: fleet(60, 0.1, 0.05), ..lossy() }).unwrap();
     assert_eq!(record.outcome.status, CampaignStatus::Succeeded);
     assert_eq!((record.nb_frag, record.parity, record.frames), (50, 20, 70));
     assert_eq!(record.bytes_checked, record.outcome.complete);
@@ -45,7 +45,7 @@ fn too_little_parity_fails_and_says_what_each_device_misses() {
 
 #[test]
 fn without_fec_rounds_go_on_until_enough_devices_are_complete() {
-    let scenario = Scenario { redundancy: Redundancy::Rounds, devices: 60, ..lossy() };
+    let scenario = Scenario { redundancy: Redundancy::Rounds, fleet: fleet(60, 0.1, 0.05), ..lossy() };
     let record = run(&scenario).unwrap();
     assert_eq!(record.outcome.status, CampaignStatus::Succeeded);
     // After r rounds a device misses one of 50 fragments with 1 - (1 - 0.1^r)^50: 0.39, 0.049, 0.005.
@@ -106,7 +106,7 @@ fn whoever_watches_sees_every_stage_begin_and_fill_up() {
 
 #[test]
 fn a_plan_that_cannot_be_is_an_error_not_a_run() {
-    let nobody = run(&Scenario { devices: 0, ..quiet() });
+    let nobody = run(&Scenario { fleet: Vec::new(), ..quiet() });
     assert!(matches!(nobody, Err(SimError::Plan(PlanError::NoDevices))));
     let nothing = run(&Scenario { image: Vec::new(), ..quiet() });
     assert!(matches!(nothing, Err(SimError::Plan(PlanError::EmptyImage))));

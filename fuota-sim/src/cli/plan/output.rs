@@ -7,7 +7,7 @@ use serde::Serialize;
 
 use super::args::ObjectiveArg;
 use crate::forecast::{Advice, Forecast, Method, Question, Success};
-use crate::report::{RULED, class_name, humanise, seconds};
+use crate::report::{RULED, class_name, humanise, rounded, seconds};
 
 /// Everything that was found out.
 pub(super) struct Answer<'a> {
@@ -296,9 +296,4 @@ fn flags(advice: &Advice) -> String {
     let Forecast { frag_size, parity, .. } = advice.forecast;
     let (dr, class) = (advice.data_rate.get(), class_name(advice.class));
     format!("--dr {dr} --class {class} --frag-size {frag_size} --parity {parity}")
-}
-
-/// Six decimals: what follows depends on the machine's mathematics.
-fn rounded(value: f64) -> f64 {
-    (value * 1e6).round() / 1e6
 }

@@ -23,21 +23,29 @@ use super::moment::moment;
 #[derive(Args, Clone, Debug)]
 #[command(allow_negative_numbers = true)]
 pub(crate) struct RunArgs {
-    /// What the campaign is for
-    #[arg(long = "type", value_name = "TYPE", value_enum, default_value = "binary")]
-    pub(crate) kind: KindArg,
+    /// TOML file that describes the whole campaign; flags win
+    #[arg(long, value_name = "FILE")]
+    pub(crate) scenario: Option<PathBuf>,
 
-    /// How devices listen to the group: in ping slots (B) or without pause (C)
-    #[arg(long, value_enum, ignore_case = true, default_value = "C")]
-    pub(crate) class: ClassArg,
+    /// Compare the outcome with what the scenario's [expect] says; exit code 2 if it differs, 0 if not
+    #[arg(long, requires = "scenario")]
+    pub(crate) check: bool,
 
-    /// Ping slots every 0.96 × 2^N seconds; class B only
-    #[arg(long, value_name = "N", default_value = "0", value_parser = periodicity)]
-    pub(crate) periodicity: PingSlotPeriodicity,
+    /// What the campaign is for [default: binary]
+    #[arg(long = "type", value_name = "TYPE", value_enum)]
+    pub(crate) kind: Option<KindArg>,
 
-    /// Version of the packages that have two
-    #[arg(long, value_name = "N", value_parser = RangedU64ValueParser::<u8>::new().range(1..=2), default_value_t = 1)]
-    pub(crate) package_version: u8,
+    /// How devices listen to the group: in ping slots (B) or without pause (C) [default: C]
+    #[arg(long, value_enum, ignore_case = true)]
+    pub(crate) class: Option<ClassArg>,
+
+    /// Ping slots every 0.96 × 2^N seconds; class B only [default: 0]
+    #[arg(long, value_name = "N", value_parser = periodicity)]
+    pub(crate) periodicity: Option<PingSlotPeriodicity>,
+
+    /// Version of the packages that have two [default: 1]
+    #[arg(long, value_name = "N", value_parser = RangedU64ValueParser::<u8>::new().range(1..=2))]
+    pub(crate) package_version: Option<u8>,
 
     /// When the multicast session starts: RFC 3339, GPS seconds or an offset such as +6h [default: computed]
     #[arg(long, value_name = "TIME", value_parser = moment)]
@@ -47,29 +55,29 @@ pub(crate) struct RunArgs {
     #[arg(long, value_name = "TIME", value_parser = moment)]
     pub(crate) reboot_time: Option<GpsInstant>,
 
-    /// Version of the image as X.Y.Z.P; the fleet begins with 1.0.0.0; firmware only
-    #[arg(long, value_name = "VERSION", default_value = "2.0.0.0", value_parser = version)]
-    pub(crate) firmware_version: Version,
+    /// Version of the image as X.Y.Z.P; the fleet begins with 1.0.0.0; firmware only [default: 2.0.0.0]
+    #[arg(long, value_name = "VERSION", value_parser = version)]
+    pub(crate) firmware_version: Option<Version>,
 
     /// File to distribute [default: a built-in image of 50 KiB]
     #[arg(long, value_name = "FILE")]
     pub(crate) image: Option<PathBuf>,
 
-    /// Devices in the fleet
-    #[arg(long, value_name = "N", default_value_t = 1000, value_parser = RangedU64ValueParser::<u32>::new().range(1..=DEVICES_MAX.into()))]
-    pub(crate) devices: u32,
+    /// Devices in the fleet [default: 1000]
+    #[arg(long, value_name = "N", value_parser = RangedU64ValueParser::<u32>::new().range(1..=DEVICES_MAX.into()))]
+    pub(crate) devices: Option<u32>,
 
-    /// Probability that a downlink does not reach a device
-    #[arg(long, value_name = "P", default_value = "0.1", value_parser = probability)]
-    pub(crate) loss: f64,
+    /// Probability that a downlink does not reach a device [default: 0.1]
+    #[arg(long, value_name = "P", value_parser = probability)]
+    pub(crate) loss: Option<f64>,
 
-    /// Probability that an uplink does not reach the gateway
-    #[arg(long, value_name = "P", default_value = "0.05", value_parser = probability)]
-    pub(crate) uplink_loss: f64,
+    /// Probability that an uplink does not reach the gateway [default: 0.05]
+    #[arg(long, value_name = "P", value_parser = probability)]
+    pub(crate) uplink_loss: Option<f64>,
 
-    /// Parity fragments in percent of the uncoded ones, 0 to 1000, decimals allowed
-    #[arg(long, value_name = "PERCENT", default_value = "30", value_parser = redundancy, conflicts_with = "no_fec")]
-    pub(crate) redundancy: Percent,
+    /// Parity fragments in percent of the uncoded ones, 0 to 1000, decimals allowed [default: 30]
+    #[arg(long, value_name = "PERCENT", value_parser = redundancy, conflicts_with = "no_fec")]
+    pub(crate) redundancy: Option<Percent>,
 
     /// No parity: rounds of the uncoded fragments until enough devices are complete
     #[arg(long)]
@@ -79,9 +87,9 @@ pub(crate) struct RunArgs {
     #[arg(long, value_name = "N", requires = "no_fec", value_parser = RangedU64ValueParser::<u16>::new().range(1..=1000))]
     pub(crate) rounds_max: Option<u16>,
 
-    /// Region of the fleet
-    #[arg(long, default_value = "EU868", value_parser = region)]
-    pub(crate) region: Region,
+    /// Region of the fleet: EU868, US915 or AS923 [default: EU868]
+    #[arg(long, value_parser = region)]
+    pub(crate) region: Option<Region>,
 
     /// Whether a frame may be on air for 400 ms only (1); AS923 only
     #[arg(long, value_name = "0|1", value_parser = dwell_time)]
@@ -99,33 +107,33 @@ pub(crate) struct RunArgs {
     #[arg(long, value_name = "PERCENT", value_parser = threshold)]
     pub(crate) success_threshold: Option<Percent>,
 
-    /// Longest duration of the campaign, such as 24h or 10d
-    #[arg(long, value_name = "TIME", default_value = "24h", value_parser = time_span)]
-    pub(crate) max_duration: Duration,
+    /// Longest duration of the campaign, such as 24h or 10d [default: 24h]
+    #[arg(long, value_name = "TIME", value_parser = time_span)]
+    pub(crate) max_duration: Option<Duration>,
 
     /// Most repeats of a request without an answer [default: 5]
     #[arg(long, value_name = "N")]
     pub(crate) msg_retries: Option<u8>,
 
-    /// Time between a device's ordinary uplinks
-    #[arg(long, value_name = "TIME", default_value = "600s", value_parser = time_span)]
-    pub(crate) uplink_period: Duration,
+    /// Time between a device's ordinary uplinks [default: 600s]
+    #[arg(long, value_name = "TIME", value_parser = time_span)]
+    pub(crate) uplink_period: Option<Duration>,
 
     /// Data rate of uplinks, which decides that of RX1 [default: 5, in US915 3]
     #[arg(long, value_name = "DR", value_parser = data_rate)]
     pub(crate) uplink_dr: Option<DataRate>,
 
-    /// Devices that are never heard
-    #[arg(long, value_name = "N", default_value_t = 0, help_heading = "Faults")]
-    pub(crate) silent_devices: u32,
+    /// Devices that are never heard [default: 0]
+    #[arg(long, value_name = "N", help_heading = "Faults")]
+    pub(crate) silent_devices: Option<u32>,
 
-    /// Devices that die midway through the fragments
-    #[arg(long, value_name = "N", default_value_t = 0, help_heading = "Faults")]
-    pub(crate) dying_devices: u32,
+    /// Devices that die midway through the fragments [default: 0]
+    #[arg(long, value_name = "N", help_heading = "Faults")]
+    pub(crate) dying_devices: Option<u32>,
 
-    /// Devices with another root key than the server knows
-    #[arg(long, value_name = "N", default_value_t = 0, help_heading = "Faults")]
-    pub(crate) wrong_key_devices: u32,
+    /// Devices with another root key than the server knows [default: 0]
+    #[arg(long, value_name = "N", help_heading = "Faults")]
+    pub(crate) wrong_key_devices: Option<u32>,
 
     /// File with the agent's parameters, in TOML, INI or groups in braces; flags win (see --parameters)
     #[arg(long, value_name = "FILE")]
@@ -135,9 +143,9 @@ pub(crate) struct RunArgs {
     #[arg(long)]
     pub(crate) parameters: bool,
 
-    /// The number from which everything random follows
-    #[arg(long, default_value_t = 1)]
-    pub(crate) seed: u64,
+    /// The number from which everything random follows [default: 1]
+    #[arg(long)]
+    pub(crate) seed: Option<u64>,
 
     /// Write report.json, devices.csv and timeline.svg into this folder
     #[arg(long, value_name = "DIR")]

@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use fuota_engine::config::ConfigError;
 
 use super::super::values::NoDwellTime;
+use crate::scenario::FileError;
 use crate::world::SimError;
 
 /// Why `fuota run` does not get as far as a report; each fits on one line.
@@ -27,6 +28,9 @@ pub(super) enum RunError {
         /// Why.
         source: io::Error,
     },
+    /// The scenario file is wrong.
+    #[error(transparent)]
+    Scenario(#[from] FileError),
     /// The configuration file is wrong.
     #[error("{}: {source}", path.display())]
     Config {

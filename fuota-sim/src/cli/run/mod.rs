@@ -1,7 +1,6 @@
 //! `fuota run`: one campaign in virtual time.
 
 mod args;
-mod builtin;
 mod error;
 mod moment;
 mod output;
@@ -19,6 +18,7 @@ pub(super) use self::args::RunArgs;
 use self::error::RunError;
 use self::output::OutputFolder;
 use self::progress::Progress;
+use self::scenario::Setup;
 use super::{FAILED, Outcome, console};
 use crate::report::{Report, summary};
 use crate::world::World;
@@ -38,11 +38,9 @@ pub(super) fn run(args: &RunArgs) -> Outcome {
         console::print(&config::markdown())?;
         return Ok(ExitCode::SUCCESS);
     }
-    let (scenario, ignored) = scenario::scenario(args)?;
-    if let Some(path) = &args.config {
-        for key in ignored {
-            console::warn(&format!("{}: line {}: `{}` is ignored", path.display(), key.line, key.name));
-        }
+    let Setup { scenario, expect, ignored } = scenario::setup(args)?;
+    for (path, key) in ignored {
+        console::warn(&format!("{}: line {}: `{}` is ignored", path.display(), key.line, key.name));
     }
     let stop = stop_on_ctrl_c()?;
     let mut world = World::new(&scenario)?;
@@ -56,6 +54,13 @@ pub(super) fn run(args: &RunArgs) -> Outcome {
         folder.write(&scenario, &record, &report)?;
     }
     console::print(&if args.json { report } else { summary(&scenario, &record) })?;
+    if args.check {
+        let differences = expect.differences(&scenario, &record);
+        for difference in &differences {
+            console::warn(&format!("not as expected: {difference}"));
+        }
+        return Ok(if differences.is_empty() { ExitCode::SUCCESS } else { ExitCode::from(FAILED) });
+    }
     Ok(match record.outcome.status {
         CampaignStatus::Succeeded => ExitCode::SUCCESS,
         CampaignStatus::Failed => ExitCode::from(FAILED),

@@ -27,7 +27,7 @@ impl OutputFolder {
         report: &str,
     ) -> Result<(), RunError> {
         self.file("report.json", |out| out.write_all(report.as_bytes()))?;
-        self.file("devices.csv", |out| write_devices(record, out).map_err(io::Error::other))?;
+        self.file("devices.csv", |out| write_devices(scenario, record, out).map_err(io::Error::other))?;
         let svg = timeline_svg(scenario, record).map_err(RunError::report("timeline.svg"))?;
         self.file("timeline.svg", |out| out.write_all(svg.as_bytes()))
     }

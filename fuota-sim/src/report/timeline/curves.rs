@@ -58,8 +58,8 @@ impl Curves {
             curves,
             bands,
             session_start: record.session_start.map(at),
-            devices: f64::from(scenario.devices),
-            required: threshold.of_ceil(scenario.devices) as f64,
+            devices: f64::from(scenario.devices()),
+            required: threshold.of_ceil(scenario.devices()) as f64,
         }
     }
 }

@@ -105,8 +105,8 @@ fn subtitle(scenario: &Scenario, record: &RunRecord) -> String {
         record.frag_size,
         scenario.region.name(),
         scenario.data_rate.get(),
-        scenario.loss,
-        scenario.uplink_loss,
+        scenario.downlinks(),
+        scenario.uplinks(),
         scenario.seed
     )
 }

@@ -1,0 +1,144 @@
+//! What the air does between a device and the gateways in its reach.
+
+use std::time::Duration;
+
+use fuota_engine::time::GpsInstant;
+
+use crate::channel::Channel;
+use crate::rng::{Chance, Draws, Stream};
+use crate::scenario::{DeviceGroup, Link, Scenario};
+
+/// A device's links, and when it speaks.
+#[derive(Debug)]
+pub(crate) struct Air {
+    reach: Vec<Reach>,
+    schedule: Draws,
+    hops: Draws,
+    /// Its last uplink on air.
+    spoke: Option<(GpsInstant, GpsInstant)>,
+}
+
+/// A gateway in reach.
+#[derive(Debug)]
+struct Reach {
+    gateway: usize,
+    rssi_dbm: Option<f64>,
+    uplink: Way,
+    unicast: Way,
+    multicast: Way,
+}
+
+/// One way of a link, with numbers of its own: what is lost on it depends on nothing else.
+#[derive(Debug)]
+struct Way {
+    channel: Channel,
+    draws: Draws,
+}
+
+impl Way {
+    fn loses(&mut self) -> bool {
+        self.channel.loses(&mut self.draws)
+    }
+}
+
+impl Air {
+    pub(super) fn new(scenario: &Scenario, group: &DeviceGroup, device: u32) -> Self {
+        let mut reach: Vec<_> = (0..)
+            .zip(&scenario.gateways)
+            .filter(|(gateway, spec)| {
+                // Where every gateway reaches everybody nothing is drawn.
+                let mut draws = Draws::towards(scenario.seed, device, Stream::Fate, *gateway);
+                spec.coverage >= 1.0 || draws.happens(Chance::new(spec.coverage))
+            })
+            .map(|(gateway, _)| Reach::new(scenario, group, device, gateway))
+            .collect();
+        if reach.is_empty() {
+            reach.push(Reach::new(scenario, group, device, 0));
+        }
+        let draws = |stream| Draws::new(scenario.seed, device, stream);
+        Self { reach, schedule: draws(Stream::Schedule), hops: draws(Stream::Hop), spoke: None }
+    }
+
+    /// When the device speaks first: anywhere within its period.
+    pub(crate) fn phase(&mut self, period: Duration) -> Duration {
+        self.schedule.within(period)
+    }
+
+    /// Time to its next ordinary uplink: the period, 5 % more or less.
+    pub(crate) fn interval(&mut self, period: Duration) -> Duration {
+        period * 19 / 20 + self.schedule.within(period / 10)
+    }
+
+    /// Which of so many channels its next uplink takes.
+    pub(crate) fn hop(&mut self, channels: u8) -> u8 {
+        u8::try_from(self.hops.below(channels.into())).unwrap_or_default()
+    }
+
+    /// Notes that it speaks from `start` to `end`.
+    pub(crate) const fn speaks(&mut self, start: GpsInstant, end: GpsInstant) {
+        self.spoke = Some((start, end));
+    }
+
+    /// Whether it spoke while a frame was on air.
+    pub(super) fn spoke_between(&self, start: GpsInstant, end: GpsInstant) -> bool {
+        self.spoke.is_some_and(|(spoke, fell_silent)| spoke < end && start < fell_silent)
+    }
+
+    /// The gateways that hear its uplink as far as the link goes, one bit each.
+    pub(crate) fn heard_by(&mut self) -> u64 {
+        let heard =
+            self.reach.iter_mut().filter_map(|reach| (!reach.uplink.loses()).then_some(reach.gateway));
+        heard.fold(0, |set, gateway| set | bit(gateway))
+    }
+
+    /// Whether a unicast downlink from this gateway is lost.
+    pub(crate) fn loses_unicast(&mut self, gateway: usize) -> bool {
+        let reach = self.reach.iter_mut().find(|reach| reach.gateway == gateway);
+        reach.is_none_or(|reach| reach.unicast.loses())
+    }
+
+    /// Whether a multicast frame that the gateways of `alive` send is lost on the way to it. To be asked once for
+    /// every frame on air.
+    pub(crate) fn loses_multicast(&mut self, alive: u64) -> bool {
+        let mut lost = true;
+        for reach in &mut self.reach {
+            // Every link draws, whether or not it matters.
+            let reaches = !reach.multicast.loses();
+            lost &= !(reaches && alive & bit(reach.gateway) != 0);
+        }
+        lost
+    }
+
+    /// The gateways in reach, one bit each.
+    pub(crate) fn gateways(&self) -> u64 {
+        self.reach.iter().fold(0, |set, reach| set | bit(reach.gateway))
+    }
+
+    /// How strong its frames arrive at a gateway; `None` where its link does not say.
+    pub(crate) fn rssi_dbm(&self, gateway: usize) -> Option<f64> {
+        self.reach.iter().find(|reach| reach.gateway == gateway)?.rssi_dbm
+    }
+}
+
+impl Reach {
+    fn new(scenario: &Scenario, group: &DeviceGroup, device: u32, gateway: u16) -> Self {
+        let draws = |stream| Draws::towards(scenario.seed, device, stream, gateway);
+        let place = |link: &Link, dr| link.place(&mut draws(Stream::Place), device, scenario.region, dr);
+        let uplink = place(&group.uplink, scenario.uplink_data_rate);
+        let unicast = place(&group.downlink, scenario.region.rx1_data_rate(scenario.uplink_data_rate));
+        let multicast = place(&group.downlink, scenario.data_rate);
+        let way = |channel, stream| Way { channel, draws: draws(stream) };
+        Self {
+            gateway: gateway.into(),
+            rssi_dbm: uplink.rssi_dbm,
+            uplink: way(uplink.channel, Stream::Uplink),
+            unicast: way(unicast.channel, Stream::Unicast),
+            multicast: way(multicast.channel, Stream::Multicast),
+        }
+    }
+}
+
+/// A gateway as a bit of a set.
+pub(crate) const fn bit(gateway: usize) -> u64 {
+    1 << (gateway % 64)
+}

@@ -1,0 +1,54 @@
+//! What befalls devices while fragments are on air, and what their radios are charged for it.
+
+use std::cmp::Ordering;
+
+use fuota_engine::campaign::event::StageKind;
+
+use super::World;
+use crate::fleet::Fate;
+use crate::node::Phase;
+
+impl World {
+    /// What happens to devices once so many fragments have been on air: those that die midway do so after half of the
+    /// first round, and those that reboot go away for a while.
+    pub(super) fn let_fate_strike(&mut self) {
+        let planned = u32::from(self.plan.nb_frag) + u32::from(self.plan.parity);
+        let fragments = self.server.account().fragments;
+        let mut back = Vec::new();
+        for (device, node) in (0..).zip(&mut self.nodes) {
+            if node.fate == Fate::Dying && fragments == planned.div_ceil(2) {
+                node.fate = Fate::Silent;
+            }
+            if let Some(reboot) = node.plight.reboots_at(fragments) {
+                if !reboot.keeps_fragments {
+                    node.reboot(self.now);
+                }
+                node.plight.leave(self.now + reboot.takes);
+                back.push((device, self.now + reboot.takes));
+            }
+        }
+        for (device, at) in back {
+            self.wake_at(device, at);
+        }
+    }
+
+    /// Accounts for what radios did until now, if another phase of the campaign begins.
+    pub(super) fn note_phase(&mut self) {
+        let stage = self.campaign.progress().stage;
+        let phase = match stage.cmp(&StageKind::DataFragment) {
+            Ordering::Less => Phase::SetUp,
+            Ordering::Equal => Phase::Transfer,
+            Ordering::Greater => Phase::Closing,
+        };
+        if phase != self.phase {
+            self.phase = phase;
+            self.settle_meters();
+        }
+    }
+
+    pub(super) fn settle_meters(&mut self) {
+        for node in &mut self.nodes {
+            node.meter.turn(self.now, self.phase);
+        }
+    }
+}

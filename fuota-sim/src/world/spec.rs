@@ -1,0 +1,56 @@
+//! The campaign and the fleet that a scenario describes.
+
+use fuota_engine::campaign::io::GroupParameters;
+use fuota_engine::campaign::spec::{CampaignSpec, DeviceSpec, GroupSpec};
+use fuota_engine::ids::GroupId;
+use fuota_proto::{McAddr, McGroupId};
+
+use super::KEEP_BYTES;
+use crate::fleet::Fleet;
+use crate::node::{FACTORY_FIRMWARE, Keeps, Node};
+use crate::scenario::Scenario;
+
+/// Address of the multicast group.
+const MC_ADDR: McAddr = McAddr(0x01FF_0000);
+
+/// The fleet; devices beyond [`KEEP_BYTES`] keep no octets.
+pub(super) fn nodes(scenario: &Scenario, fleet: &Fleet, planned: u32) -> Vec<Node> {
+    let of_group = scenario.fleet.iter().flat_map(|group| (0..group.devices).map(move |_| group));
+    let node = |(device, group)| {
+        let keeps = if device < KEEP_BYTES { Keeps::Bytes } else { Keeps::Rank };
+        Node::new(scenario, group, fleet, device, keeps, planned)
+    };
+    (0..).zip(of_group).map(node).collect()
+}
+
+/// The campaign that the scenario describes.
+pub(super) fn spec(scenario: &Scenario) -> CampaignSpec {
+    let parameters = GroupParameters {
+        id: GroupId(0),
+        mc_group_id: McGroupId::MIN,
+        mc_addr: MC_ADDR,
+        key_id: 0,
+        class: scenario.class,
+        frequency: scenario.region.rx2_frequency(),
+        data_rate: scenario.data_rate,
+    };
+    let mut spec = CampaignSpec::new(scenario.kind, scenario.region, scenario.image.clone());
+    let periods = scenario.fleet.iter().flat_map(|group| (0..group.devices).map(|_| group.uplink_period));
+    let device = |(device, period)| {
+        let mut spec = DeviceSpec::new(Fleet::dev_eui(device), period);
+        spec.multicast = Some(scenario.package_version);
+        spec.fragmentation = Some(scenario.package_version);
+        spec.clock_sync = true;
+        spec.firmware = Some(FACTORY_FIRMWARE);
+        spec
+    };
+    spec.devices = (0..).zip(periods).map(device).collect();
+    spec.session_start = scenario.session_start;
+    spec.groups = vec![GroupSpec { parameters, redundancy: scenario.redundancy }];
+    spec.multicast_duty = scenario.multicast_duty;
+    spec.framing = scenario.framing;
+    spec.uplink_data_rate = scenario.uplink_data_rate;
+    spec.max_duration = scenario.max_duration;
+    spec.config = scenario.config.clone();
+    spec
+}
