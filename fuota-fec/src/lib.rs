@@ -62,7 +62,7 @@ pub use prbs::Prbs23;
 pub use rule::ParityRule;
 #[cfg(feature = "alloc")]
 pub use store::MemoryStore;
-pub use store::{Entry, FragmentStore, NoSuchSlot, RankOnly, SliceStore, Slot, for_each_piece};
 #[cfg(feature = "flash")]
-pub use store::{FlashError, FlashSession, FlashStore};
+pub use store::{AsyncFlashStore, FlashError, FlashSession, FlashStore};
+pub use store::{Entry, FragmentStore, NoSuchSlot, RankOnly, SliceStore, Slot, for_each_piece};
 pub use xor::xor;

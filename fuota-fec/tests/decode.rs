@@ -115,6 +115,21 @@ fn feed_stepwise<D: Steps>(
     progress
 }
 
+/// Leaves solving to calls of its own, two columns each.
+fn feed_in_pieces(
+    decoder: &mut Decoder<Vec<u32>>,
+    n: FragmentNumber,
+    data: &[u8],
+    store: &mut MemoryStore,
+) -> Progress {
+    let mut progress = decoder.receive(n, data, store).unwrap();
+    while progress == Progress::Solvable {
+        assert_eq!((decoder.missing(), decoder.is_complete()), (0, false));
+        progress = decoder.solve_some(2, store).unwrap();
+    }
+    progress
+}
+
 fn triangular(session: &Prepared, max_lost: u16) -> Decoder<Vec<u32>> {
     let memory = vec![0; words(Mode::Triangular, session.geometry.nb_frag(), max_lost)];
     Decoder::new(session.geometry, session.rule, max_lost, memory).unwrap()
@@ -211,6 +226,8 @@ fn single_operations_do_the_same() {
         let expected = case.optimal_complete_at;
         let decoder = triangular(session, room);
         assert_eq!(complete_at(session, &case.delivered, 1, decoder, feed_stepwise), expected, "{name}");
+        let decoder = triangular(session, room);
+        assert_eq!(complete_at(session, &case.delivered, 1, decoder, feed_in_pieces), expected, "{name}");
         let decoder = deferred(session, room, 10);
         assert_eq!(
             complete_at(session, &case.delivered, 4, decoder, feed_stepwise),

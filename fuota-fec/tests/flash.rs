@@ -4,7 +4,7 @@
 
 mod common;
 
-use common::flash::SimFlash;
+use common::flash::{PowerLost, SimFlash};
 use fuota_fec::{
     Decoder, Encoder, FlashError, FlashSession, FlashStore, Geometry, InsertError, Mode, ParityRule,
     Progress, words,
@@ -95,6 +95,52 @@ fn a_write_that_fails_burns_its_slot_and_no_more() {
     }
 }
 
+/// The fragment whose write failed does not come again, others do. A write that came through all the same must count
+/// in the decoder exactly if it counts after a reset.
+#[test]
+fn a_write_that_fails_leaves_the_decoder_in_step_with_the_flash() {
+    let image = common::generated("in step", 16 * 12);
+    let session = session(image.len(), 16);
+    let encoder = Encoder::new(session.geometry, session.rule, &image).unwrap();
+    let mut resumed = 0;
+    for (fails_at, seed) in (0..60).flat_map(|fails_at| (1..40).map(move |seed| (fails_at, seed))) {
+        let mut buffers = vec![0; Store::<2>::buffer_len(16, 1)];
+        let mut flash = Flash::new(4096, seed);
+        FlashStore::<_, 2>::create(&mut flash, 0, session, &mut buffers).unwrap();
+        flash.fail_once(fails_at);
+        let mut store = Store::<2>::open(flash, 0, &mut buffers).unwrap();
+        let mut device = decoder(session);
+        store.resume(&mut device).unwrap();
+        let mut fragment = [0; 16];
+        for n in (1..).filter(|n| *n != 4 && *n != 9) {
+            encoder.fragment(common::number(n), &mut fragment).unwrap();
+            let result = match device.missing() {
+                0 => device.solve(&mut store),
+                _ => device.insert(common::number(n), &fragment, &mut store),
+            };
+            match result {
+                Ok(Progress::Complete) => break,
+                Ok(_) | Err(InsertError::Store(FlashError::Flash(_))) => {}
+                Err(InsertError::Store(FlashError::OutOfStep)) => {
+                    device = decoder(session);
+                    store.resume(&mut device).unwrap();
+                    resumed += 1;
+                }
+                Err(error) => panic!("{error}: failing at {fails_at}"),
+            }
+        }
+        let mut store = Store::<2>::open(store.release(), 0, &mut buffers).unwrap();
+        let mut device = decoder(session);
+        store.resume(&mut device).unwrap();
+        assert!(device.is_complete(), "failing at {fails_at}, seed {seed}");
+        let mut block = Vec::new();
+        fuota_fec::for_each_piece(&mut store, session.geometry, |piece| block.extend_from_slice(piece))
+            .unwrap();
+        assert!(block == image, "failing at {fails_at}, seed {seed}");
+    }
+    assert!(resumed > 0);
+}
+
 #[test]
 fn without_a_spare_slot_a_burned_one_is_an_error() {
     let image = common::generated("failing", 16 * 12);
@@ -105,8 +151,44 @@ fn without_a_spare_slot_a_burned_one_is_an_error() {
     FlashStore::<_, 0>::create(&mut flash, 0, session, &mut buffers).unwrap();
     flash.fail_once(2);
     let mut store = Store::<0>::open(flash, 0, &mut buffers).unwrap();
-    let result = decoder(session).insert(common::number(1), &image[..16], &mut store);
-    assert_eq!(result, Err(InsertError::Store(FlashError::SparesUsedUp { spares: 0 })));
+    let mut decoder = decoder(session);
+    let mut insert = || decoder.insert(common::number(1), &image[..16], &mut store);
+    assert_eq!(insert(), Err(InsertError::Store(FlashError::Flash(PowerLost))));
+    assert_eq!(insert(), Err(InsertError::Store(FlashError::SparesUsedUp { spares: 0 })));
+    assert_eq!(insert(), Err(InsertError::Store(FlashError::SparesUsedUp { spares: 0 })));
+}
+
+#[test]
+fn a_full_journal_is_an_error_and_changes_nothing() {
+    let image = common::generated("full", 16 * 12);
+    let session = session(image.len(), 16);
+    // The two halves of an entry are units of their own, so that a torn one is never whole.
+    type Halves = SimFlash<4, 4, 128>;
+    let mut buffers = vec![0; Store::<2>::buffer_len(16, 1)];
+    let mut flash = Halves::new(4096, 1);
+    let mut store = FlashStore::<_, 2>::create(&mut flash, 0, session, &mut buffers).unwrap();
+    decoder(session).insert(common::number(1), &image[..16], &mut store).unwrap();
+    // Life after life, power goes with the entry, which spoils a place of the journal if it changes any bit.
+    let mut lives = 0;
+    let result = loop {
+        flash.fail_once(0);
+        let mut store = FlashStore::<_, 2>::open(flash, 0, &mut buffers).unwrap();
+        let mut decoder = decoder(session);
+        store.resume(&mut decoder).unwrap();
+        assert_eq!(decoder.missing(), 11);
+        let before = format!("{decoder:?}");
+        let result = decoder.insert(common::number(2), &image[16..32], &mut store);
+        assert_eq!(format!("{decoder:?}"), before);
+        flash = store.release();
+        if result != Err(InsertError::Store(FlashError::Flash(PowerLost))) {
+            break result;
+        }
+        lives += 1;
+    };
+    // M + L + 2K + 16
+    let entries = 12 + 6 + 2 * 2 + 16;
+    assert_eq!(result, Err(InsertError::Store(FlashError::JournalFull { entries })));
+    assert!(lives + 1 >= entries, "{lives} lives");
 }
 
 #[test]

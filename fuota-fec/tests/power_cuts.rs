@@ -215,7 +215,7 @@ fn four_random_cuts<D: Device, const W: usize>(mode: Mode, rule: ParityRule, fra
 
 #[test]
 fn triangular_in_single_octets() {
-    every_cut_and_every_pair::<Decoder<Vec<u32>>, 1>(Mode::Triangular, ParityRule::V1, 8, 11);
+    every_cut_and_every_pair::<Decoder<Vec<u32>>, 1>(Mode::Triangular, ParityRule::V1, 8, 1);
 }
 
 #[test]
@@ -230,7 +230,7 @@ fn triangular_in_units_above_an_entry() {
 
 #[test]
 fn deferred_in_single_octets() {
-    every_cut_and_every_pair::<DeferredDecoder<Vec<u32>>, 1>(Mode::Deferred, ParityRule::V1, 8, 11);
+    every_cut_and_every_pair::<DeferredDecoder<Vec<u32>>, 1>(Mode::Deferred, ParityRule::V1, 8, 1);
 }
 
 #[test]

@@ -8,7 +8,7 @@ mod rank;
 mod slice;
 
 #[cfg(feature = "flash")]
-pub use flash::{FlashError, FlashSession, FlashStore};
+pub use flash::{AsyncFlashStore, FlashError, FlashSession, FlashStore};
 #[cfg(feature = "alloc")]
 pub use memory::MemoryStore;
 pub use rank::RankOnly;
@@ -92,12 +92,15 @@ pub fn for_each_piece<S: FragmentStore>(
     geometry: Geometry,
     mut take: impl FnMut(&[u8]),
 ) -> Result<(), S::Error> {
-    let last = geometry.nb_frag() - 1;
-    for index in 0..=last {
+    for index in 0..geometry.nb_frag() {
         store.read(Slot::Data(index))?;
-        let piece = store.buffer();
-        let padding = if index == last { usize::from(geometry.padding()) } else { 0 };
-        take(piece.get(..piece.len().saturating_sub(padding)).unwrap_or(piece));
+        take(without_padding(geometry, index, store.buffer()));
     }
     Ok(())
+}
+
+/// What of a fragment's octets belongs to the data block: all but the padding of the last one.
+fn without_padding(geometry: Geometry, index: u16, octets: &[u8]) -> &[u8] {
+    let padding = if index + 1 == geometry.nb_frag() { usize::from(geometry.padding()) } else { 0 };
+    octets.get(..octets.len().saturating_sub(padding)).unwrap_or(octets)
 }

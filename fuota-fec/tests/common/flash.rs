@@ -54,14 +54,15 @@ impl<const READ: usize, const WRITE: usize, const ERASE: usize> SimFlash<READ, W
         (self.random >> 32).to_le_bytes()[0]
     }
 
-    /// How many bits of a unit change before power goes: none, a few, or nearly all.
+    /// How many bits of a unit change before power goes: none, a few, nearly all, or all of them.
     fn torn(&mut self) -> impl FnMut(&mut Self) -> u8 + use<READ, WRITE, ERASE> {
-        let kind = self.random() % 4;
+        let kind = self.random() % 5;
         move |flash| match kind {
             0 => 0x00,
             1 => flash.random() & flash.random() & flash.random(),
             2 => flash.random(),
-            _ => flash.random() | flash.random() | flash.random(),
+            3 => flash.random() | flash.random() | flash.random(),
+            _ => 0xff,
         }
     }
 

@@ -59,6 +59,11 @@ pub enum FlashError<E> {
         /// Spare slots of the session.
         spares: usize,
     },
+    /// A write that failed, or was given up, has come through all the same: after a reset it would count. It is not
+    /// what is to be written now, so the decoder must learn of it: [`resume`](crate::FlashStore::resume) with a
+    /// fresh one.
+    #[error("a write that seemed to fail did not: the session has to be resumed")]
+    OutOfStep,
     /// The decoder asks for a slot that the session does not have.
     #[error("no slot {slot:?}")]
     NoSuchSlot {

@@ -1,6 +1,6 @@
 //! Where everything lies in flash.
 
-use embedded_storage::nor_flash::NorFlash;
+use embedded_storage_async::nor_flash::NorFlash;
 
 use super::FlashError;
 use super::journal::{ENTRY_LEN, FlashSession, HEADER_LEN};
