@@ -6,12 +6,27 @@
 
 use alloc::vec;
 use alloc::vec::Vec;
-use core::array;
 
+#[cfg(all(feature = "std", target_arch = "x86_64"))]
+use super::affine;
+#[cfg(all(feature = "std", target_arch = "x86_64"))]
+use super::simd::x86;
 use super::simd::{Job, Registers, Simd};
 
-/// 32 octets: one register of the widest kind that is common.
-pub(super) type Chunk = [u64; 4];
+/// 32 octets: one register of the widest kind that is common. Aligned, since a chunk across two cache lines takes
+/// twice as long to load.
+#[derive(Debug, Clone, Copy, Default)]
+#[repr(align(32))]
+pub(super) struct Chunk([u64; 4]);
+
+impl Chunk {
+    #[inline(always)]
+    fn add(&mut self, other: Self) {
+        for (word, other) in self.0.iter_mut().zip(other.0) {
+            *word ^= other;
+        }
+    }
+}
 
 /// A fragment in chunks, zeros after its end.
 pub(super) type Line<const C: usize> = [Chunk; C];
@@ -37,6 +52,25 @@ impl BitRows<'_> {
 /// `source` holds fragments of `size` octets, the last of which may be shorter; those marked in `skip`
 /// count as zero. `out` holds one fragment of `size` octets for each row.
 pub(super) fn multiply(
+    registers: Registers,
+    rows: BitRows<'_>,
+    source: &[u8],
+    size: usize,
+    skip: Option<&[u64]>,
+    out: &mut [u8],
+) {
+    #[cfg(all(feature = "std", target_arch = "x86_64"))]
+    if registers == Registers::Widest
+        && rows.count() >= affine::LEAST_ROWS
+        && let Some(gfni) = x86::Gfni::detect()
+    {
+        return gfni.run(affine::Product { rows, source, size, skip, out });
+    }
+    multiply_by_tables(registers, rows, source, size, skip, out);
+}
+
+/// [`multiply`] with what every machine has.
+fn multiply_by_tables(
     registers: Registers,
     rows: BitRows<'_>,
     source: &[u8],
@@ -70,39 +104,46 @@ impl<const C: usize> Job for Product<'_, C> {
     #[inline(always)]
     fn run<S: Simd>(self, _simd: S) {
         let count = self.rows.count();
-        let mut sums: Vec<Line<C>> = self.out.chunks_exact(self.size).take(count).map(load).collect();
-        match group_bits(count) {
-            0 => self.add_one_by_one(&mut sums),
-            4 => self.add_in_groups::<4, 16>(&mut sums),
-            5 => self.add_in_groups::<5, 32>(&mut sums),
-            6 => self.add_in_groups::<6, 64>(&mut sums),
-            7 => self.add_in_groups::<7, 128>(&mut sums),
-            _ => self.add_in_groups::<8, 256>(&mut sums),
+        let mask = load(&[0xff; 32 * MAX_CHUNKS][..self.size]);
+        let mut sums: Vec<Line<C>> =
+            (0..count).map(|i| line_at(self.out, i * self.size, self.size, &mask)).collect();
+        match group_bits(count, 32 * C) {
+            0 => self.add_one_by_one(&mask, &mut sums),
+            4 => self.add_in_groups::<4, 16>(&mask, &mut sums),
+            5 => self.add_in_groups::<5, 32>(&mask, &mut sums),
+            6 => self.add_in_groups::<6, 64>(&mask, &mut sums),
+            7 => self.add_in_groups::<7, 128>(&mask, &mut sums),
+            _ => self.add_in_groups::<8, 256>(&mask, &mut sums),
         }
-        for (out, sum) in self.out.chunks_exact_mut(self.size).zip(&sums) {
-            store(sum, out);
+        for (i, sum) in sums.iter().enumerate() {
+            store_at(self.out, i * self.size, self.size, sum);
         }
     }
 }
 
+/// Twice four groups have K octets of a row, so that so many make K words.
+const PAIRS: usize = 8;
+
 impl<const C: usize> Product<'_, C> {
     #[inline(always)]
-    fn fragment(&self, index: usize) -> Line<C> {
-        let rest = self.source.get(index * self.size..).unwrap_or_default();
-        if rest.is_empty() || self.skip.is_some_and(|skip| skip[index / 64] >> (index % 64) & 1 != 0) {
-            return [[0; 4]; C];
+    fn fragment(&self, index: usize, mask: &Line<C>) -> Line<C> {
+        if self
+            .skip
+            .is_some_and(|skip| skip.get(index / 64).is_some_and(|word| word >> (index % 64) & 1 != 0))
+        {
+            return [Chunk::default(); C];
         }
-        load(&rest[..rest.len().min(self.size)])
+        line_at(self.source, index * self.size, self.size, mask)
     }
 
     /// Few rows: sums of groups would cost more than they save.
     #[inline(always)]
-    fn add_one_by_one(&self, sums: &mut [Line<C>]) {
+    fn add_one_by_one(&self, mask: &Line<C>, sums: &mut [Line<C>]) {
         for position in 0..self.source.len().div_ceil(self.size) {
-            let fragment = self.fragment(position);
-            for (out, row) in sums.iter_mut().zip(self.rows.words.chunks_exact(self.rows.stride)) {
+            let fragment = self.fragment(position, mask);
+            for (sum, row) in sums.iter_mut().zip(self.rows.words.chunks_exact(self.rows.stride)) {
                 if row[position / 64] >> (position % 64) & 1 != 0 {
-                    *out = sum(out, &fragment);
+                    add(sum, &fragment);
                 }
             }
         }
@@ -110,57 +151,136 @@ impl<const C: usize> Product<'_, C> {
 
     /// Four groups of `K` fragments at a time, so that a sum is loaded and stored once for all four.
     #[inline(always)]
-    fn add_in_groups<const K: usize, const SIZE: usize>(&self, sums: &mut [Line<C>]) {
-        let mut tables = vec![[[[0; 4]; C]; SIZE]; 4];
-        let stride = self.rows.stride;
-        for position in (0..self.source.len().div_ceil(self.size)).step_by(4 * K) {
-            for (start, table) in (position..).step_by(K).zip(&mut tables) {
-                self.fill_table::<K, SIZE>(start, table);
-            }
-            let [a, b, c, d] = &tables[..] else { return };
-            let (word, shift) = (position / 64, position % 64);
-            let spills = shift + 4 * K > 64 && word + 1 < stride;
-            for (sum, row) in sums.iter_mut().zip(self.rows.words.chunks_exact(stride)) {
-                let mut bits = row[word] >> shift;
-                if spills {
-                    bits |= row[word + 1] << (64 - shift);
+    fn add_in_groups<const K: usize, const SIZE: usize>(&self, mask: &Line<C>, sums: &mut [Line<C>]) {
+        let mut tables = vec![Table([[Chunk::default(); C]; SIZE]); 4];
+        let mut picks = vec![0; PAIRS * sums.len()];
+        let fragments = self.source.len().div_ceil(self.size);
+        for first in (0..fragments).step_by(8 * K * PAIRS) {
+            self.turn::<K>(first / 64, &mut picks);
+            let pairs = (first..fragments).step_by(8 * K).zip(picks.chunks_exact(sums.len()));
+            for (start, picks) in pairs {
+                for (start, shift) in [(start, 0), (start + 4 * K, 4 * K)] {
+                    for (start, table) in (start..).step_by(K).zip(&mut tables) {
+                        self.fill_table::<K, SIZE>(start, mask, table);
+                    }
+                    add_picked::<C, K, SIZE>(&tables, picks, shift, sums);
                 }
-                let bits = bits as usize;
-                let (a, b) = (&a[bits % SIZE], &b[bits / SIZE % SIZE]);
-                let (c, d) = (&c[bits / SIZE / SIZE % SIZE], &d[bits / SIZE / SIZE / SIZE % SIZE]);
-                // As one value: all loads come before the first store, whatever might overlap.
-                *sum =
-                    array::from_fn(|i| array::from_fn(|j| sum[i][j] ^ a[i][j] ^ b[i][j] ^ c[i][j] ^ d[i][j]));
+            }
+        }
+    }
+
+    /// Turns `K` words of every row on their side: the bits for the first eight groups of all rows, for the
+    /// second eight, and so on. There may be bits of later groups behind them.
+    #[inline(always)]
+    fn turn<const K: usize>(&self, first: usize, picks: &mut [u64]) {
+        let (words, stride, count) = (self.rows.words, self.rows.stride, self.rows.count());
+        for row in 0..count {
+            let rest = &words[row * stride + first..];
+            // Eight groups are K octets, which lie as they are needed if the first octet of a word is its lowest.
+            let octets = bytemuck::cast_slice::<u64, u8>(rest).first_chunk::<64>();
+            if let Some(octets) = octets.filter(|_| cfg!(target_endian = "little")) {
+                for pair in 0..PAIRS {
+                    picks[pair * count + row] = eight(octets, K * pair);
+                }
+            } else {
+                for pair in 0..PAIRS {
+                    let (word, shift) = (pair * K / 8, pair * K % 8 * 8);
+                    let low = rest.get(word).copied().unwrap_or(0);
+                    let high = rest.get(word + 1).copied().unwrap_or(0);
+                    picks[pair * count + row] = low >> shift | high << 1 << (63 - shift);
+                }
             }
         }
     }
 
     /// All sums of the `K` fragments from `start` on: bit i of the index stands for fragment `start + i`.
     #[inline(always)]
-    fn fill_table<const K: usize, const SIZE: usize>(&self, start: usize, table: &mut [Line<C>; SIZE]) {
-        table[0] = [[0; 4]; C];
+    fn fill_table<const K: usize, const SIZE: usize>(
+        &self,
+        start: usize,
+        mask: &Line<C>,
+        Table(table): &mut Table<C, SIZE>,
+    ) {
+        table[0] = [Chunk::default(); C];
         for i in 0..K {
-            let fragment = self.fragment(start + i);
+            let fragment = self.fragment(start + i, mask);
             let (done, fresh) = table.split_at_mut(1 << i);
             for (fresh, done) in fresh.iter_mut().zip(done) {
-                *fresh = sum(done, &fragment);
+                let mut line = *done;
+                add(&mut line, &fragment);
+                *fresh = line;
             }
         }
     }
 }
 
+/// All sums of a group of fragments. Lines of an even number of chunks begin where cache lines do.
+#[derive(Clone)]
+#[repr(align(64))]
+struct Table<const C: usize, const SIZE: usize>([Line<C>; SIZE]);
+
+/// Adds to each sum what its bits from `shift` on pick from the four tables.
+#[inline(always)]
+fn add_picked<const C: usize, const K: usize, const SIZE: usize>(
+    tables: &[Table<C, SIZE>],
+    picks: &[u64],
+    shift: usize,
+    sums: &mut [Line<C>],
+) {
+    let [Table(a), Table(b), Table(c), Table(d)] = tables else { return };
+    for (sum, picks) in sums.iter_mut().zip(picks) {
+        let picks = (picks >> shift) as usize;
+        // Worked out by value: all loads come before the first store, whatever might overlap.
+        let mut line = *sum;
+        add(&mut line, &a[picks & (SIZE - 1)]);
+        add(&mut line, &b[picks >> K & (SIZE - 1)]);
+        add(&mut line, &c[picks >> (2 * K) & (SIZE - 1)]);
+        add(&mut line, &d[picks >> (3 * K) & (SIZE - 1)]);
+        *sum = line;
+    }
+}
+
+/// The number in eight octets.
+#[inline(always)]
+fn eight(octets: &[u8; 64], at: usize) -> u64 {
+    octets[at..].first_chunk().map_or(0, |eight| u64::from_le_bytes(*eight))
+}
+
+/// Octets of four tables that leave room for the rest in the innermost cache.
+const CACHE: usize = 32 << 10;
+
 /// Fragments per group that make M/k·(2^k + N) least; 0 if going one by one is cheaper still.
-fn group_bits(rows: usize) -> usize {
+fn group_bits(rows: usize, line: usize) -> usize {
     if rows < 24 {
         return 0;
     }
     let cost = |k: usize| ((1 << k) + rows) * 840 / k;
-    (4..=8).min_by_key(|k| cost(*k)).unwrap_or(8)
+    let fits = |k: &usize| *k == 4 || (4 * line) << k <= CACHE;
+    (4..=8).filter(fits).min_by_key(|k| cost(*k)).unwrap_or(8)
 }
 
 #[inline(always)]
-fn sum<const C: usize>(a: &Line<C>, b: &Line<C>) -> Line<C> {
-    array::from_fn(|i| array::from_fn(|j| a[i][j] ^ b[i][j]))
+fn add<const C: usize>(sum: &mut Line<C>, line: &Line<C>) {
+    for (sum, chunk) in sum.iter_mut().zip(line) {
+        sum.add(*chunk);
+    }
+}
+
+/// The `size` octets at `start`, as far as there are any.
+#[inline(always)]
+fn line_at<const C: usize>(octets: &[u8], start: usize, size: usize, mask: &Line<C>) -> Line<C> {
+    let rest = octets.get(start..).unwrap_or_default();
+    let Some(whole) = rest.as_chunks::<32>().0.first_chunk::<C>() else {
+        return load(&rest[..rest.len().min(size)]);
+    };
+    // What follows is read too, in whole chunks, and masked.
+    let mut line = whole.map(|chunk| Chunk(bytemuck::cast(chunk)));
+    for (chunk, mask) in line.iter_mut().zip(mask) {
+        for (word, mask) in chunk.0.iter_mut().zip(mask.0) {
+            *word &= mask;
+        }
+    }
+    line
 }
 
 #[inline(always)]
@@ -169,15 +289,20 @@ fn load<const C: usize>(octets: &[u8]) -> Line<C> {
     let flat = line.as_flattened_mut().as_flattened_mut();
     let len = octets.len().min(flat.len());
     flat[..len].copy_from_slice(&octets[..len]);
-    line.map(|chunk| chunk.map(u64::from_ne_bytes))
+    line.map(|chunk| Chunk(chunk.map(u64::from_ne_bytes)))
 }
 
+/// Writes `size` octets at `start`. What follows may be overwritten.
 #[inline(always)]
-fn store<const C: usize>(line: &Line<C>, out: &mut [u8]) {
-    let octets = line.map(|chunk| chunk.map(u64::to_ne_bytes));
-    let flat = octets.as_flattened().as_flattened();
-    let len = out.len().min(flat.len());
-    out[..len].copy_from_slice(&flat[..len]);
+fn store_at<const C: usize>(out: &mut [u8], start: usize, size: usize, line: &Line<C>) {
+    let rest = out.get_mut(start..).unwrap_or_default();
+    if let Some(whole) = rest.as_chunks_mut::<32>().0.first_chunk_mut::<C>() {
+        *whole = line.map(|chunk| bytemuck::cast(chunk.0));
+    } else {
+        let octets: [[u8; 32]; C] = line.map(|chunk| bytemuck::cast(chunk.0));
+        let len = rest.len().min(size);
+        rest[..len].copy_from_slice(&octets.as_flattened()[..len]);
+    }
 }
 
 #[cfg(test)]
@@ -204,6 +329,8 @@ mod tests {
             (300, 127, 161),
             (700, 333, 200),
             (1500, 100, 8),
+            (8, 2000, 255),
+            (25, 3000, 48),
         ] {
             let stride = usize::div_ceil(fragments, 64);
             let mut words: Vec<u64> = (0..rows * stride).map(|_| random()).collect();
@@ -218,8 +345,11 @@ mod tests {
                 let mut out = vec![7; rows * size];
                 multiply(Registers::Common, bits, &source, size, skip, &mut out);
                 let mut wide = vec![7; rows * size];
-                multiply(Registers::Widest, bits, &source, size, skip, &mut wide);
+                multiply_by_tables(Registers::Widest, bits, &source, size, skip, &mut wide);
                 assert!(wide == out, "{rows} rows of {fragments} fragments of {size}");
+                let mut best = vec![7; rows * size];
+                multiply(Registers::Widest, bits, &source, size, skip, &mut best);
+                assert!(best == out, "{rows} rows of {fragments} fragments of {size}");
                 for (row, out) in words.chunks_exact(stride).zip(out.chunks_exact(size)) {
                     let mut sum = vec![7; size];
                     for (i, fragment) in source.chunks(size).enumerate() {

@@ -1,8 +1,10 @@
 //! Which vector instructions there are, found out at run time.
 //!
 //! The work itself is plain safe code over arrays: compiled once more with wider registers allowed, it
-//! becomes several times as fast. Only two things need `unsafe`: entering that second version, and one
-//! instruction that plain code does not find.
+//! becomes several times as fast. `unsafe` is needed for entering such a second version, and for the few
+//! instructions that plain code does not find; each time a value proves that the machine has been asked.
+
+use super::remainder::{Block, Modulus};
 
 /// Work that gains from wide registers. `run` has to be `#[inline(always)]`, all the way down.
 pub(super) trait Job {
@@ -13,8 +15,14 @@ pub(super) trait Job {
 
 /// What a set of instructions offers beyond what the compiler finds by itself.
 pub(super) trait Simd: Copy {
-    /// Bit i becomes the lowest bit of octet i.
-    fn low_bits(self, octets: &[u8; 32]) -> u32;
+    /// Bit i becomes the highest bit of octet i.
+    fn signs(self, octets: &[u8; 32]) -> u32;
+
+    /// Does work in a function of its own, where it has all registers for itself.
+    fn apart<J: Job>(self, job: J) -> J::Output;
+
+    /// [`Modulus::of_states`].
+    fn remainders(self, window: u64, modulus: Modulus) -> Block;
 }
 
 /// No assumption at all.
@@ -23,15 +31,25 @@ pub(super) struct Plain;
 
 impl Simd for Plain {
     #[inline(always)]
-    fn low_bits(self, octets: &[u8; 32]) -> u32 {
+    fn signs(self, octets: &[u8; 32]) -> u32 {
         let (eights, _) = octets.as_chunks::<8>();
         let mut bits = 0;
         for eight in eights.iter().rev() {
-            // The product gathers the lowest bits of all eight octets in the topmost one.
-            let ones = u64::from_le_bytes(*eight) & 0x0101_0101_0101_0101;
+            // The product gathers the highest bits of all eight octets in the topmost one.
+            let ones = u64::from_le_bytes(*eight) >> 7 & 0x0101_0101_0101_0101;
             bits = bits << 8 | u64::from((ones.wrapping_mul(0x0102_0408_1020_4080) >> 56) as u8);
         }
         bits as u32
+    }
+
+    #[inline(never)]
+    fn apart<J: Job>(self, job: J) -> J::Output {
+        job.run(self)
+    }
+
+    #[inline(always)]
+    fn remainders(self, window: u64, modulus: Modulus) -> Block {
+        modulus.of_states(window)
     }
 }
 
@@ -60,18 +78,30 @@ impl Registers {
 
 #[cfg(all(feature = "std", target_arch = "x86_64"))]
 #[allow(unsafe_code, reason = "entering code that was compiled for instructions found at run time")]
-mod x86 {
-    use core::arch::x86_64::{_mm256_movemask_epi8, _mm256_set_epi64x, _mm256_slli_epi16};
+pub(super) mod x86 {
+    use core::arch::x86_64::{
+        __m256i, _mm_setr_epi8, _mm256_add_epi16, _mm256_add_ps, _mm256_and_si256,
+        _mm256_broadcastsi128_si256, _mm256_castps_si256, _mm256_cvtepi32_ps, _mm256_gf2p8affine_epi64_epi8,
+        _mm256_min_epu16, _mm256_movemask_epi8, _mm256_mul_ps, _mm256_mullo_epi16, _mm256_permute2x128_si256,
+        _mm256_permutevar8x32_epi32, _mm256_set1_epi16, _mm256_set1_epi32, _mm256_set1_epi64x,
+        _mm256_set1_ps, _mm256_setr_epi32, _mm256_setzero_si256, _mm256_shuffle_epi8, _mm256_srlv_epi32,
+        _mm256_sub_epi16, _mm256_unpackhi_epi16, _mm256_unpacklo_epi16, _mm256_xor_si256,
+    };
 
     use super::{Job, Simd};
+    use crate::batch::remainder::{BLOCK, Block, Modulus, STATE, WHOLE};
 
-    /// Proof that this machine has AVX2: [`detect`](Self::detect) is the only way to one.
+    /// Proof that this machine has AVX2, and what has always come with it: [`detect`](Self::detect) is the only way to one.
     #[derive(Debug, Clone, Copy)]
     pub(super) struct Avx2(());
 
     impl Avx2 {
         pub(super) fn detect() -> Option<Self> {
-            std::is_x86_feature_detected!("avx2").then_some(Self(()))
+            let found = std::is_x86_feature_detected!("avx2")
+                && std::is_x86_feature_detected!("bmi1")
+                && std::is_x86_feature_detected!("bmi2")
+                && std::is_x86_feature_detected!("popcnt");
+            found.then_some(Self(()))
         }
 
         pub(super) fn run<J: Job>(self, job: J) -> J::Output {
@@ -80,27 +110,148 @@ mod x86 {
         }
     }
 
-    #[target_feature(enable = "avx2")]
+    #[target_feature(enable = "avx2,bmi1,bmi2,popcnt")]
     fn run<J: Job>(simd: Avx2, job: J) -> J::Output {
         job.run(simd)
     }
 
-    impl Simd for Avx2 {
+    /// Work that gains from multiplying bit matrices. `run` has to be `#[inline(always)]`, all the way down.
+    pub(crate) trait GfniJob {
+        fn run(self, gfni: Gfni);
+    }
+
+    /// Four words.
+    pub(crate) type Quad = __m256i;
+
+    /// Proof that this machine has AVX2 and GFNI: [`detect`](Self::detect) is the only way to one.
+    #[derive(Debug, Clone, Copy)]
+    pub(crate) struct Gfni(());
+
+    impl Gfni {
+        pub(crate) fn detect() -> Option<Self> {
+            let found = std::is_x86_feature_detected!("gfni") && Avx2::detect().is_some();
+            found.then_some(Self(()))
+        }
+
+        pub(crate) fn run(self, job: impl GfniJob) {
+            #[target_feature(enable = "avx2,bmi1,bmi2,popcnt,gfni")]
+            fn run(gfni: Gfni, job: impl GfniJob) {
+                job.run(gfni);
+            }
+            // SAFETY: `self` proves that all these instructions are there.
+            unsafe { run(self, job) }
+        }
+
+        /// The same word four times.
         #[inline(always)]
-        fn low_bits(self, octets: &[u8; 32]) -> u32 {
+        pub(crate) fn splat(self, word: u64) -> Quad {
             // SAFETY: `self` proves that the instructions of AVX2 are there.
-            unsafe { low_bits(octets) }
+            unsafe { _mm256_set1_epi64x(word.cast_signed()) }
+        }
+
+        #[inline(always)]
+        pub(crate) fn quad(self, words: [u64; 4]) -> Quad {
+            bytemuck::cast(words)
+        }
+
+        #[inline(always)]
+        pub(crate) fn words(self, quad: Quad) -> [u64; 4] {
+            bytemuck::cast(quad)
+        }
+
+        /// Adds to `sum` the product of each octet of `rows` with the matrix of 8×8 bits in the same word.
+        #[inline(always)]
+        pub(crate) fn add_product(self, sum: Quad, rows: Quad, matrices: Quad) -> Quad {
+            // SAFETY: `self` proves that the instructions of AVX2 and GFNI are there.
+            unsafe { _mm256_xor_si256(sum, _mm256_gf2p8affine_epi64_epi8::<0>(rows, matrices)) }
+        }
+
+        /// Octet i of word j becomes octet j of word i.
+        #[inline(always)]
+        pub(crate) fn turned(self, words: [u64; 8]) -> [u64; 8] {
+            // SAFETY: `self` proves that the instructions of AVX2 are there.
+            unsafe { turned(words) }
+        }
+
+        /// Four matrices with rows and columns exchanged.
+        #[inline(always)]
+        pub(crate) fn transposed(self, matrices: [u64; 4]) -> [u64; 4] {
+            // The product with a unit is a column.
+            const UNITS: u64 = 0x0102_0408_1020_4080;
+            self.words(self.add_product(self.splat(0), self.splat(UNITS), self.quad(matrices)))
         }
     }
 
     #[inline]
     #[target_feature(enable = "avx2")]
-    fn low_bits(octets: &[u8; 32]) -> u32 {
-        let (eights, _) = octets.as_chunks::<8>();
-        let [a, b, c, d] =
-            core::array::from_fn(|i| eights.get(i).map_or(0, |eight| i64::from_le_bytes(*eight)));
-        let lowest_to_highest = _mm256_slli_epi16::<7>(_mm256_set_epi64x(d, c, b, a));
-        _mm256_movemask_epi8(lowest_to_highest).cast_unsigned()
+    fn turned(words: [u64; 8]) -> [u64; 8] {
+        let [low, high]: [Quad; 2] = bytemuck::cast(words);
+        // Octets of two words in turns, then those of four, then those of eight.
+        let pairs =
+            _mm256_broadcastsi128_si256(_mm_setr_epi8(0, 8, 1, 9, 2, 10, 3, 11, 4, 12, 5, 13, 6, 14, 7, 15));
+        let (low, high) = (_mm256_shuffle_epi8(low, pairs), _mm256_shuffle_epi8(high, pairs));
+        let even = _mm256_permute2x128_si256::<0x20>(low, high);
+        let odd = _mm256_permute2x128_si256::<0x31>(low, high);
+        let fours = [_mm256_unpacklo_epi16(even, odd), _mm256_unpackhi_epi16(even, odd)];
+        let order = _mm256_setr_epi32(0, 4, 1, 5, 2, 6, 3, 7);
+        let [low, high] = fours;
+        bytemuck::cast([_mm256_permutevar8x32_epi32(low, order), _mm256_permutevar8x32_epi32(high, order)])
+    }
+
+    impl Simd for Avx2 {
+        #[inline(always)]
+        fn signs(self, octets: &[u8; 32]) -> u32 {
+            // SAFETY: `self` proves that the instructions of AVX2 are there.
+            unsafe { signs(octets) }
+        }
+
+        #[inline(never)]
+        fn apart<J: Job>(self, job: J) -> J::Output {
+            self.run(job)
+        }
+
+        #[inline(always)]
+        fn remainders(self, window: u64, modulus: Modulus) -> Block {
+            // SAFETY: `self` proves that the instructions of AVX2 are there.
+            unsafe { remainders(window, modulus) }
+        }
+    }
+
+    #[inline]
+    #[target_feature(enable = "avx2,bmi1,bmi2,popcnt")]
+    fn signs(octets: &[u8; 32]) -> u32 {
+        _mm256_movemask_epi8(bytemuck::cast(*octets)).cast_unsigned()
+    }
+
+    #[inline]
+    #[target_feature(enable = "avx2,bmi1,bmi2,popcnt")]
+    fn remainders(window: u64, modulus: Modulus) -> Block {
+        let mut eights = [_mm256_setzero_si256(); 4];
+        for (shift, eight) in (0..).step_by(8).zip(&mut eights) {
+            *eight = eight_remainders((window >> shift) as u32, modulus);
+        }
+        let mut block = [0; BLOCK];
+        let pairs: [[u16; 2]; BLOCK] = bytemuck::cast(eights);
+        for (rest, [low, _]) in block.iter_mut().zip(pairs) {
+            *rest = low;
+        }
+        block
+    }
+
+    /// The low halves of what is returned; the high ones are of no use.
+    #[inline]
+    #[target_feature(enable = "avx2,bmi1,bmi2,popcnt")]
+    fn eight_remainders(bits: u32, modulus: Modulus) -> __m256i {
+        let value = _mm256_set1_epi16(modulus.value.cast_signed());
+        let states = _mm256_srlv_epi32(
+            _mm256_set1_epi32(bits.cast_signed()),
+            _mm256_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7),
+        );
+        let states = _mm256_and_si256(states, _mm256_set1_epi32(STATE.cast_signed()));
+        let quotients = _mm256_mul_ps(_mm256_cvtepi32_ps(states), _mm256_set1_ps(modulus.inverse));
+        let quotients = _mm256_castps_si256(_mm256_add_ps(quotients, _mm256_set1_ps(WHOLE)));
+        let rests = _mm256_sub_epi16(states, _mm256_mullo_epi16(quotients, value));
+        _mm256_min_epu16(rests, _mm256_add_epi16(rests, value))
     }
 }
 
@@ -108,24 +259,24 @@ mod x86 {
 mod tests {
     use super::*;
 
-    struct LowBits([u8; 32]);
+    struct Signs([u8; 32]);
 
-    impl Job for LowBits {
+    impl Job for Signs {
         type Output = u32;
 
         #[inline(always)]
         fn run<S: Simd>(self, simd: S) -> u32 {
-            simd.low_bits(&self.0)
+            simd.signs(&self.0)
         }
     }
 
     #[test]
     fn both_ways_gather_the_same_bits() {
         for bit in 0..32 {
-            let mut octets = [0xfe; 32];
+            let mut octets = [0x7f; 32];
             octets[bit] = 0xff;
-            assert_eq!(Registers::Common.run(LowBits(octets)), 1 << bit);
-            assert_eq!(Registers::Widest.run(LowBits(octets)), 1 << bit);
+            assert_eq!(Registers::Common.run(Signs(octets)), 1 << bit);
+            assert_eq!(Registers::Widest.run(Signs(octets)), 1 << bit);
         }
     }
 }
