@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use fuota_engine::config::{Config, Domain, Form, PARAMETERS, StageEnd, StatusThreshold};
+use fuota_engine::config::{Config, Domain, Form, PARAMETERS, Parameter, StageEnd, StatusThreshold};
 use proptest::prelude::*;
 
 /// A file as the published agent has it, with all that operators put into theirs.
@@ -308,7 +308,10 @@ proptest! {
         let expected = config(&toml);
         prop_assert!(expected.is_ok());
         prop_assert_eq!(config(&grouped), expected.clone());
-        prop_assert_eq!(config(&ini), expected);
+        prop_assert_eq!(config(&ini), expected.clone());
+        // What is shown is what a file would say.
+        let shown = |key: &Parameter| Some(format!("{} = {}\n", key.name, key.show(expected.as_ref().ok()?)?));
+        prop_assert_eq!(config(&PARAMETERS.iter().filter_map(shown).collect::<String>()), expected.clone());
     }
 
     #[test]

@@ -5,8 +5,8 @@
 mod common;
 
 use common::{list, number, octets, vectors};
-use fuota_proto::keys::{McKey, RootKey};
-use fuota_proto::{Descriptor, FragIndex, McAddr};
+use fuota_proto::keys::{Aes128, BlockMic, McKey, RootKey, RootKind, SoftwareAes, derive};
+use fuota_proto::{Descriptor, EncryptedMcKey, FragIndex, McAddr};
 use serde_json::Value;
 use sha2::{Digest, Sha256};
 
@@ -77,4 +77,52 @@ fn keys_print_without_their_octets() {
     let key = McKey::new([0xAB; 16]);
     assert_eq!(format!("{key:?}"), "McKey(..)");
     assert_eq!(format!("{:?}", RootKey::from_app_key([0xAB; 16])), "RootKey(AppKey, ..)");
+}
+
+/// A secure element: keys are handles, and it may be out of reach.
+struct Element {
+    key: [u8; 16],
+    is_reachable: bool,
+}
+
+impl Aes128 for Element {
+    type Error = &'static str;
+
+    fn encrypt_block(&self, block: &mut [u8; 16]) -> Result<(), Self::Error> {
+        let Ok(()) = SoftwareAes::new(&self.key).encrypt_block(block);
+        if self.is_reachable { Ok(()) } else { Err("out of reach") }
+    }
+}
+
+/// Every step that a device takes can be taken where the key lies, and its failure is passed on.
+#[test]
+fn a_secure_element_does_what_a_device_needs() {
+    let of = &vectors("keys.json")["keys"][2];
+    let address = McAddr(number(of, "mc_addr"));
+    let wrapped = EncryptedMcKey(key(of, "mc_key_encrypted_1_1"));
+    let with = |is_reachable| -> Result<_, &'static str> {
+        let element = |key: &[u8; 16]| Element { key: *key, is_reachable };
+        let mc_root_key = derive::mc_root_key(&element(&key(of, "app_key")), RootKind::AppKey)?;
+        let mc_ke_key = derive::mc_ke_key(&element(mc_root_key.expose()))?;
+        let mc_key = derive::unwrap_mc_key(&element(mc_ke_key.expose()), &wrapped)?;
+        let mc_nwk_s_key = derive::mc_nwk_s_key(&element(mc_key.expose()), address)?;
+        Ok((derive::mc_app_s_key(&element(mc_key.expose()), address)?, mc_nwk_s_key))
+    };
+    let (mc_app_s_key, mc_nwk_s_key) = with(true).unwrap();
+    assert_eq!(*mc_app_s_key.expose(), key(of, "mc_app_s_key"));
+    assert_eq!(*mc_nwk_s_key.expose(), key(of, "mc_nwk_s_key"));
+    assert_eq!(with(false).unwrap_err(), "out of reach");
+
+    let mic = &vectors("keys.json")["mic"][0];
+    let block = octets(mic, "data");
+    let with = |is_reachable| {
+        let element = Element { key: key(mic, "data_block_int_key"), is_reachable };
+        let frag_index = FragIndex::new(number(mic, "frag_index")).unwrap();
+        let descriptor = Descriptor(octets(mic, "descriptor").try_into().unwrap());
+        let len = block.len().try_into().unwrap();
+        let mut code = BlockMic::new(element, number(mic, "session_cnt"), frag_index, descriptor, len);
+        code.update(&block).and_then(|()| code.finish())
+    };
+    assert_eq!(with(true).map(|mic| mic.0.to_vec()), Ok(octets(mic, "mic")));
+    assert_eq!(with(false), Err("out of reach"));
 }
