@@ -11,10 +11,12 @@ use fuota_engine::campaign::io::{
     SessionClass,
 };
 use fuota_engine::campaign::plan::Plan;
+use fuota_engine::campaign::quirk::Quirk;
 use fuota_engine::campaign::record::{Record, Restore};
 use fuota_engine::campaign::spec::{
-    CampaignSpec, DeviceClass, DeviceSpec, FirmwareSpec, GroupSpec, Kind, PackageVersion, Redundancy,
+    CampaignSpec, DeviceClass, DeviceSpec, FirmwareSpec, GroupSpec, Indices, Kind, PackageVersion, Redundancy,
 };
+use fuota_engine::config::{AnswerSpread, CleanUp, Config, SessionDuration, StageEnd, StatusRounds};
 use fuota_engine::ids::{DevEui, GroupId, TxId};
 use fuota_engine::percent::Percent;
 use fuota_engine::region::Region;
@@ -38,6 +40,10 @@ pub struct Ordeal {
     without_fec: bool,
     two_groups: bool,
     threshold: u8,
+    /// One bit for each option that changes what the campaign does.
+    options: u8,
+    /// Quirks and unsupported indices, eight bits for each device.
+    models: u32,
     happenings: Vec<Happening>,
 }
 
@@ -118,6 +124,7 @@ impl Ordeal {
         spec.uplink_data_rate = DataRate::from_wire(5);
         spec.config.fsize = Some(10);
         spec.config.success_threshold = Percent::whole(u32::from(self.threshold % 101));
+        self.configure(&mut spec.config);
         let group = |id| GroupSpec {
             parameters: GroupParameters {
                 id: GroupId(id),
@@ -154,10 +161,38 @@ impl Ordeal {
                 if n == 2 && !self.class_b {
                     device.class = DeviceClass::C;
                 }
+                let model = self.models >> (8 * n);
+                let quirks = Quirk::ALL.into_iter().enumerate().filter(|(bit, _)| model >> bit & 1 == 1);
+                device.quirks = quirks.map(|(_, quirk)| quirk).collect();
+                let unsupported = |bit: u32| u8::from(model >> bit & 1 == 1);
+                device.limits.frag_indices = Indices::only(unsupported(4)..4 - unsupported(5));
+                device.limits.mc_group_ids = Indices::only(unsupported(6)..4 - unsupported(7));
                 device
             })
             .collect();
         spec
+    }
+
+    const fn configure(&self, config: &mut Config) {
+        let options = self.options;
+        config.probe_at_start = has(options, 0);
+        config.documented_timers = has(options, 1);
+        config.summary_reports_disabled = has(options, 2);
+        if has(options, 3) {
+            config.session_duration = SessionDuration::Tight;
+        }
+        if has(options, 4) {
+            config.block_ack_delay = AnswerSpread::Sized;
+        }
+        if has(options, 5) {
+            config.stage_end = StageEnd::Threshold;
+        }
+        if has(options, 6) {
+            config.status_rounds = StatusRounds::Unicast;
+        }
+        if has(options, 7) {
+            config.clean_up = CleanUp::Documented;
+        }
     }
 
     /// Lets it all happen.
@@ -174,6 +209,10 @@ impl Ordeal {
         }
         server.wait_for_the_end();
     }
+}
+
+const fn has(options: u8, bit: u8) -> bool {
+    options >> bit & 1 == 1
 }
 
 /// A campaign and just enough around it.
