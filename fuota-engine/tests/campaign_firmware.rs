@@ -12,9 +12,11 @@ use fuota_engine::campaign::event::{CampaignStatus, Cause, DeviceStatus, Failure
 use fuota_engine::campaign::io::Order;
 use fuota_engine::campaign::spec::{CampaignSpec, FirmwareSpec, Kind, Redundancy};
 use fuota_engine::config::CleanUp;
+use fuota_engine::percent::Percent;
 use fuota_engine::time::GpsInstant;
 use fuota_proto::Version;
 use fuota_proto::firmware::v1::{DevUpgradeImageAns, Downlink};
+use fuota_proto::multicast::v1::Downlink as Session;
 
 /// The version that the update leads to; devices run version 1 before.
 const TARGET: u32 = 2;
@@ -113,6 +115,45 @@ fn after_the_reboot_only_those_are_asked_who_have_not_reported_by_themselves() {
     assert_eq!(stage.run().complete, 2);
     let asked: Vec<_> = stage.log.iter().filter(|line| line.ends_with("DevVersionReq")).collect();
     assert_eq!(asked, ["S->D2 DevVersionReq"]);
+}
+
+#[test]
+fn a_device_that_installs_while_fragments_still_travel_is_done_with_the_transfer_too() {
+    let mut spec = update(2, None);
+    spec.groups[0].redundancy = Redundancy::Rounds;
+    let mut first = Stage::new(spec.clone()).device(1, |heard, _, now| updated(heard, now));
+    first.run();
+    let fragment = first.multicasts[5].0.since(START);
+    let mut stage = Stage::new(spec).device(2, |heard, _, now| updated(heard, now));
+    stage.answer_at(fragment, 1, dev_version(TARGET));
+    assert_eq!(stage.run().complete, 2);
+    assert!(!stage.log.contains(&"S->D1 DevUpgradeImageReq".to_owned()));
+    assert!(!stage.log.contains(&"S->D1 DevVersionReq".to_owned()));
+}
+
+#[test]
+fn a_device_that_had_failed_and_reports_the_target_has_been_updated_all_the_same() {
+    let mut spec = update(2, None);
+    spec.config.success_threshold = Percent::whole(50);
+    // Device 1's answers about its session are lost, but it listens.
+    let unheard = |heard: &Heard, now| match heard {
+        Heard::Multicast(Session::McClassCSessionReq(_)) => None,
+        _ => updated(heard, now),
+    };
+    let run = |report: Option<Duration>| {
+        let mut stage = Stage::new(spec.clone())
+            .device(1, move |heard, _, now| unheard(heard, now))
+            .device(2, |heard, _, now| updated(heard, now));
+        if let Some(after) = report {
+            stage.answer_at(after, 1, dev_version(TARGET));
+        }
+        let outcome = stage.run();
+        (outcome.complete, stage.multicasts.first().map(|(at, _)| at.since(START)))
+    };
+    let (complete, first_fragment) = run(None);
+    assert_eq!(complete, 1);
+    let first_fragment = first_fragment.unwrap();
+    assert_eq!(run(Some(first_fragment + Duration::from_secs(20))).0, 2);
 }
 
 #[test]

@@ -1,5 +1,8 @@
 //! The set-up stages, each with every way out of it.
 
+// What can't be here is a defect of the test.
+#![allow(clippy::unwrap_used)]
+
 mod common;
 
 use std::time::Duration;
@@ -8,11 +11,14 @@ use common::{Heard, PERIOD, START, Stage, good, multicast, setup_ans, spec};
 use fuota_engine::campaign::event::{
     CampaignStatus, Cause, DeviceStatus, Event, FailureReason, StageKind, StageStatus, Warning,
 };
-use fuota_engine::campaign::io::Order;
+use fuota_engine::campaign::io::{Dest, Order};
+use fuota_engine::campaign::spec::DeviceClass;
 use fuota_engine::config::StageEnd;
+use fuota_engine::ids::DevEui;
 use fuota_engine::percent::Percent;
+use fuota_proto::fragmentation::v1::FragSessionSetupReq;
 use fuota_proto::multicast::v1::{Downlink, McClassCSessionAns, McGroupSetupAns, Uplink};
-use fuota_proto::{McGroupId, TimeToStart};
+use fuota_proto::{FragIndex, McGroupId, TimeToStart};
 
 fn failed(stage: &Stage, n: usize) -> Option<(StageKind, FailureReason)> {
     match stage.campaign.devices().nth(n - 1)?.status {
@@ -199,6 +205,47 @@ fn the_maximum_duration_ends_the_campaign_in_any_state() {
         assert_eq!(outcome.status, CampaignStatus::Failed, "at {hundredth} %");
         assert_eq!(outcome.complete + outcome.failed, 2);
     }
+}
+
+#[test]
+fn unicast_downlinks_keep_their_distance_over_all_devices() {
+    let mut spec = spec(5);
+    spec.config.ucast_msg_delay = Duration::from_secs(30);
+    for device in &mut spec.devices {
+        device.class = DeviceClass::C;
+    }
+    let mut stage = Stage::new(spec);
+    assert_eq!(stage.run().complete, 5);
+    assert!(stage.unicasts.windows(2).all(|pair| pair[1].0.since(pair[0].0) >= Duration::from_secs(30)));
+    assert_eq!(stage.unicasts[4].0.since(START), Duration::from_secs(4 * 30));
+}
+
+#[test]
+fn a_device_without_a_key_fails_alone() {
+    let mut stage = Stage::new(spec(2)).without_key(1);
+    stage.run();
+    assert_eq!(failed(&stage, 1), Some((StageKind::McGroupSetup, FailureReason::NoKey)));
+    assert!(stage.unicasts.iter().all(|(_, tx)| tx.dest == Dest::Unicast(DevEui(2))));
+}
+
+#[test]
+fn answers_about_another_group_or_session_do_not_count() {
+    // Device 1 answers about group 2 and session 2, which it was not asked about.
+    let mut stage = Stage::new(spec(2)).device(1, |heard, nth, now| match heard {
+        Heard::Multicast(Downlink::McGroupSetupReq(_)) if nth == 1 => {
+            let mc_group_id = McGroupId::new(2).unwrap();
+            common::multicast(&McGroupSetupAns { mc_group_id, id_error: false }.into())
+        }
+        Heard::FragSessionSetup(req) if nth == 1 => {
+            let frag_index = FragIndex::new(2).unwrap();
+            common::setup_ans(&FragSessionSetupReq { frag_index, ..*req }, false)
+        }
+        _ => good(heard, now),
+    });
+    assert_eq!(stage.run().complete, 2);
+    // Each was asked again.
+    let asked = |name: &str| stage.log.iter().filter(|line| **line == format!("S->D1 {name}")).count();
+    assert_eq!((asked("McGroupSetupReq"), asked("FragSessionSetupReq")), (2, 2));
 }
 
 #[test]

@@ -120,8 +120,11 @@ impl Campaign {
     pub(super) fn on_dev_version(&mut self, index: u32, firmware: u32, hardware: u32) {
         let Some(spec) = self.firmware() else { return };
         let Some(&member) = self.roster.get(index) else { return };
-        let late = self.is_late(&member);
-        if !(member.is_running() || late) {
+        // Before any fragment was sent, it cannot be this campaign's doing.
+        let transferred = self.stage().is_some_and(|stage| stage >= StageKind::DataFragment);
+        // Whatever it failed for, a device that runs the target has been updated.
+        let returns = transferred && firmware == spec.target.get();
+        if !(member.is_running() || self.is_late(&member) || (returns && !member.has_succeeded())) {
             return;
         }
         let verifying = self.phase_asks(Question::DevVersion);
@@ -132,8 +135,6 @@ impl Campaign {
         if firmware == spec.target.get() && wrong_hardware {
             self.fail(index, FailureReason::WrongHardware);
         } else if firmware == spec.target.get() {
-            // Before any fragment was sent, it cannot be this campaign's doing.
-            let transferred = self.stage().is_some_and(|stage| stage >= StageKind::DataFragment);
             self.conclude(index, if transferred { Standing::Complete } else { Standing::UpToDate });
         } else if verifying {
             let before = self.plan.device(index).and_then(|device| device.firmware);

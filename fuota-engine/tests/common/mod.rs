@@ -124,6 +124,8 @@ pub struct Stage {
     /// How many derivations are answered while the first stage lasts; the others come after it.
     keys: usize,
     late_orders: Vec<DeriveOrder>,
+    /// The device that the key store does not know.
+    unknown: Option<DevEui>,
     plan: Plan,
     /// Outputs until the server crashes and is restarted.
     crash_in: Option<usize>,
@@ -167,6 +169,7 @@ impl Stage {
             fate: Box::new(|_, _| None),
             keys: usize::MAX,
             late_orders: Vec::new(),
+            unknown: None,
             plan,
             crash_in: None,
             deaf: None,
@@ -297,6 +300,7 @@ impl Stage {
             DeriveOrder::BlockMic { device, .. } => (device, Derived::BlockMic(Mic([device.0 as u8; 4]))),
             other => panic!("unexpected {other:?}"),
         };
+        let value = if self.unknown == Some(device) { Derived::Unavailable } else { value };
         // Device n is called n.
         let cut_off = self.cut_off.is_some_and(|index| index == device.0 as usize - 1);
         if !cut_off {

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use fuota_engine::campaign::io::{Order, Report, Transmit};
+use fuota_engine::ids::DevEui;
 use fuota_engine::time::GpsInstant;
 
 use super::{Answer, Happening, Heard, START, Stage};
@@ -21,6 +22,12 @@ impl Stage {
     /// Has device `n` never be heard.
     pub fn silence(mut self, n: usize) -> Self {
         self.devices[n - 1].heard = false;
+        self
+    }
+
+    /// Has the key store not know device `n`.
+    pub fn without_key(mut self, n: u64) -> Self {
+        self.unknown = Some(DevEui(n));
         self
     }
 
