@@ -353,7 +353,7 @@ fn clean_up_never_delays_the_decision_and_ends_even_if_nobody_answers() {
 fn an_answer_to_an_earlier_round_of_questions_is_too_late_for_the_next() {
     let mut spec = update(2, None);
     spec.groups[0].redundancy = Redundancy::Rounds;
-    spec.config.success_threshold = fuota_engine::percent::Percent::whole(50);
+    spec.config.success_threshold = Percent::whole(50);
     let build = || {
         Stage::new(spec.clone())
             .device(1, |heard, times, now| match heard {

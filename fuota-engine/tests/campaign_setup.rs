@@ -234,11 +234,11 @@ fn answers_about_another_group_or_session_do_not_count() {
     let mut stage = Stage::new(spec(2)).device(1, |heard, nth, now| match heard {
         Heard::Multicast(Downlink::McGroupSetupReq(_)) if nth == 1 => {
             let mc_group_id = McGroupId::new(2).unwrap();
-            common::multicast(&McGroupSetupAns { mc_group_id, id_error: false }.into())
+            multicast(&McGroupSetupAns { mc_group_id, id_error: false }.into())
         }
         Heard::FragSessionSetup(req) if nth == 1 => {
             let frag_index = FragIndex::new(2).unwrap();
-            common::setup_ans(&FragSessionSetupReq { frag_index, ..*req }, false)
+            setup_ans(&FragSessionSetupReq { frag_index, ..*req }, false)
         }
         _ => good(heard, now),
     });
@@ -274,7 +274,7 @@ fn keys_that_come_too_late_do_not_hold_up_the_next_stage() {
     spec.config.clean_up = fuota_engine::config::CleanUp::Documented;
     for device in &mut spec.devices {
         device.fragmentation = Some(fuota_engine::campaign::spec::PackageVersion::V2);
-        device.class = fuota_engine::campaign::spec::DeviceClass::C;
+        device.class = DeviceClass::C;
     }
     let mut stage = Stage::new(spec).keys_for(20);
     stage.run();
@@ -305,7 +305,7 @@ fn stages_that_meet_in_one_instant_are_still_two() {
     });
     // Two uplink periods after its request went on air it has failed.
     let failed = Duration::from_secs(11 + 1) + PERIOD * 2;
-    let ans = fuota_proto::fragmentation::v1::FragSessionSetupAns::accepting(fuota_proto::FragIndex::MIN);
+    let ans = fuota_proto::fragmentation::v1::FragSessionSetupAns::accepting(FragIndex::MIN);
     stage.answer_at(failed + Duration::from_micros(1), 2, common::fragmentation(&ans.into()));
     assert_eq!(stage.run().complete, 1);
     assert_eq!(failed_since(&stage, 2), START + failed);
