@@ -46,10 +46,7 @@ impl<'a> Encoder<'a> {
     /// # Errors
     /// [`FecError::FragmentLength`] for another length of `out`.
     pub fn fragment(&self, n: FragmentNumber, out: &mut [u8]) -> Result<(), FecError> {
-        let expected = self.geometry.frag_size();
-        if out.len() != usize::from(expected) {
-            return Err(FecError::FragmentLength { expected, got: out.len() });
-        }
+        self.geometry.check_len(out)?;
         out.fill(0);
         match self.geometry.kind(n) {
             FragmentKind::Uncoded(index) => xor_prefix(out, self.uncoded(index)),

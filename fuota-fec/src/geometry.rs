@@ -116,6 +116,15 @@ impl Geometry {
         }
     }
 
+    /// Refuses what is not as long as a fragment.
+    pub(crate) const fn check_len(self, fragment: &[u8]) -> Result<(), FecError> {
+        if fragment.len() == self.frag_size as usize {
+            Ok(())
+        } else {
+            Err(FecError::FragmentLength { expected: self.frag_size, got: fragment.len() })
+        }
+    }
+
     /// 32-bit words that hold one bit per uncoded fragment.
     #[must_use]
     pub const fn row_words(self) -> usize {

@@ -12,8 +12,8 @@ use common::flash::{PowerLost, SimFlash};
 use embedded_storage::nor_flash as blocking;
 use embedded_storage_async::nor_flash::{ErrorType, NorFlash, ReadNorFlash};
 use fuota_fec::{
-    AsyncFlashStore, Decoder, DeferredDecoder, Encoder, FecError, FlashSession, FragmentNumber, Geometry,
-    InsertError, Mode, ParityRule, Progress, Steps, words,
+    AsyncFlashStore, Decoder, DeferredDecoder, Encoder, FecError, FlashError, FlashSession, FragmentNumber,
+    Geometry, InsertError, Mode, ParityRule, Progress, Steps, words,
 };
 
 const SPARES: usize = 4;
@@ -176,20 +176,66 @@ fn whole_whatever_is_dropped<D: Steps>(mode: Mode, fresh: impl Fn(&FlashSession)
     assert!(drops > 100, "{drops} calls were dropped");
 }
 
+/// One write fails, and its fragment does not come again. Whatever that has left in flash, the decoder and what a reset
+/// makes of it stay the same.
+fn in_step_whatever_fails<D: Steps>(mode: Mode, fresh: impl Fn(&FlashSession) -> D) {
+    let scene = scene(mode);
+    let mut buffers = vec![0; Store::buffer_len(10, 3)];
+    let mut resumed = 0;
+    for (fails_at, seed) in (0..130).flat_map(|fails_at| (1..10).map(move |seed| (fails_at, seed))) {
+        let flash = Slow(Flash::new(256 * 24, seed));
+        let mut store = wait(Store::create(flash, 256, scene.session, &mut buffers)).unwrap();
+        let Slow(mut flash) = store.release();
+        flash.fail_once(fails_at);
+        store = wait(Store::open(Slow(flash), 256, &mut buffers)).unwrap();
+        let mut decoder = fresh(&scene.session);
+        wait(store.resume(&mut decoder)).unwrap();
+        for (n, data) in &scene.arrivals {
+            let result = match wait(store.insert(&mut decoder, *n, data)) {
+                Err(InsertError::Fec(FecError::AlreadyComplete)) => wait(store.solve(&mut decoder)),
+                result => result,
+            };
+            match result {
+                Ok(Progress::Complete) => break,
+                Ok(_) | Err(InsertError::Store(FlashError::Flash(PowerLost))) => {}
+                Err(InsertError::Store(FlashError::OutOfStep)) => {
+                    decoder = fresh(&scene.session);
+                    wait(store.resume(&mut decoder)).unwrap();
+                    resumed += 1;
+                }
+                Err(error) => panic!("{error}: failing at {fails_at}"),
+            }
+        }
+        assert!(block(&mut store) == scene.image, "failing at {fails_at}, seed {seed}");
+        let mut store = wait(Store::open(store.release(), 256, &mut buffers)).unwrap();
+        let mut decoder = fresh(&scene.session);
+        wait(store.resume(&mut decoder)).unwrap();
+        assert_eq!(decoder.begin_solve(1), Err(FecError::AlreadyComplete), "failing at {fails_at}");
+        assert!(block(&mut store) == scene.image, "failing at {fails_at}, seed {seed}");
+    }
+    assert!(resumed > 0);
+}
+
+fn fresh_triangular(session: &FlashSession) -> Decoder<Vec<u32>> {
+    let memory = vec![0; words(session.mode, session.geometry.nb_frag(), session.max_lost)];
+    Decoder::new(session.geometry, session.rule, session.max_lost, memory).unwrap()
+}
+
+fn fresh_deferred(session: &FlashSession) -> DeferredDecoder<Vec<u32>> {
+    let memory = vec![0; words(session.mode, session.geometry.nb_frag(), session.max_lost) + 3];
+    DeferredDecoder::new(session.geometry, session.rule, session.max_lost, memory).unwrap()
+}
+
 #[test]
 fn triangular() {
-    whole_whatever_is_dropped(Mode::Triangular, |session| {
-        let memory = vec![0; words(session.mode, session.geometry.nb_frag(), session.max_lost)];
-        Decoder::new(session.geometry, session.rule, session.max_lost, memory).unwrap()
-    });
+    whole_whatever_is_dropped(Mode::Triangular, fresh_triangular);
+    in_step_whatever_fails(Mode::Triangular, fresh_triangular);
 }
 
 #[test]
 fn deferred() {
-    whole_whatever_is_dropped(Mode::Deferred, |session| {
-        let memory = vec![0; words(session.mode, session.geometry.nb_frag(), session.max_lost) + 3];
-        DeferredDecoder::new(session.geometry, session.rule, session.max_lost, memory).unwrap()
-    });
+    whole_whatever_is_dropped(Mode::Deferred, fresh_deferred);
+    in_step_whatever_fails(Mode::Deferred, fresh_deferred);
 }
 
 #[test]

@@ -73,10 +73,7 @@ impl<W: AsRef<[u32]> + AsMut<[u32]>> DeferredDecoder<W> {
         fragment: &[u8],
         store: &mut S,
     ) -> Result<Progress, InsertError<S::Error>> {
-        let expected = self.core.geometry.frag_size();
-        if fragment.len() != usize::from(expected) {
-            return Err(FecError::FragmentLength { expected, got: fragment.len() }.into());
-        }
+        self.core.geometry.check_len(fragment)?;
         self.begin(n)?;
         store.load(fragment);
         let mut progress = self.carry_out(store)?;

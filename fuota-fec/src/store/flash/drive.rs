@@ -5,7 +5,7 @@ use embedded_storage_async::nor_flash::NorFlash;
 use super::layout::to_u32;
 use super::{AsyncFlashStore, FlashError};
 use crate::store::without_padding;
-use crate::{FecError, FragmentNumber, InsertError, Op, Progress, Slot, Steps};
+use crate::{FragmentNumber, InsertError, Op, Progress, Slot, Steps};
 
 impl<F: NorFlash, const K: usize> AsyncFlashStore<'_, F, K> {
     /// Gives a fragment to the decoder, and solves for the lost ones if it was the last one needed.
@@ -13,7 +13,7 @@ impl<F: NorFlash, const K: usize> AsyncFlashStore<'_, F, K> {
     /// If an earlier call was dropped while it wrote, that is brought to its end first.
     ///
     /// # Errors
-    /// [`FecError::FragmentLength`], those of [`Steps::begin`], or [`InsertError::Store`]: the decoder is in the
+    /// [`FecError::FragmentLength`](crate::FecError::FragmentLength), those of [`Steps::begin`], or [`InsertError::Store`]: the decoder is in the
     /// state before. If the flash fails while the lost fragments are solved for, the fragment has counted and
     /// [`solve`](Self::solve) goes on.
     pub async fn insert<D: Steps>(
@@ -22,10 +22,7 @@ impl<F: NorFlash, const K: usize> AsyncFlashStore<'_, F, K> {
         n: FragmentNumber,
         fragment: &[u8],
     ) -> Result<Progress, InsertError<FlashError<F::Error>>> {
-        let expected = self.session().geometry.frag_size();
-        if fragment.len() != usize::from(expected) {
-            return Err(FecError::FragmentLength { expected, got: fragment.len() }.into());
-        }
+        self.session().geometry.check_len(fragment)?;
         match self.take_up(decoder).await? {
             Some(Progress::Solvable) => return self.solve(decoder).await,
             Some(Progress::Complete) => return Ok(Progress::Complete),
