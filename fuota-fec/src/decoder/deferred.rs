@@ -1,10 +1,10 @@
 //! The decoder that keeps parity as it came and solves at the end.
 
-use super::core::{Arrival, Core, Parts};
 use super::deferred_steps::{Pass, UnderWay};
 use super::ops::{Steps, run};
+use super::shared::{Arrival, Core, Parts};
 use super::tableau::Tableau;
-use super::{Mode, Progress};
+use super::{Mode, Progress, SPARE_PARITY};
 use crate::bits;
 use crate::geometry::{FragmentNumber, Geometry};
 use crate::rule::ParityRule;
@@ -76,12 +76,10 @@ impl<W: AsRef<[u32]> + AsMut<[u32]>> DeferredDecoder<W> {
         self.core.geometry.check_len(fragment)?;
         self.begin(n)?;
         store.load(fragment);
-        let mut progress = self.carry_out(store)?;
-        while progress == Progress::Solvable {
-            self.begin_solve(store.accumulators())?;
-            progress = self.carry_out(store)?;
+        match self.carry_out(store)? {
+            Progress::Solvable => self.solve(store),
+            other => Ok(other),
         }
-        Ok(progress)
     }
 
     /// Solves for what is left, pass by pass, with all accumulators of the store.
@@ -92,8 +90,9 @@ impl<W: AsRef<[u32]> + AsMut<[u32]>> DeferredDecoder<W> {
     pub fn solve<S: FragmentStore>(&mut self, store: &mut S) -> Result<Progress, InsertError<S::Error>> {
         loop {
             self.begin_solve(store.accumulators())?;
-            if self.carry_out(store)? == Progress::Complete {
-                return Ok(Progress::Complete);
+            match self.carry_out(store)? {
+                Progress::Solvable => {}
+                other => return Ok(other),
             }
         }
     }
@@ -120,7 +119,7 @@ impl<W: AsRef<[u32]> + AsMut<[u32]>> DeferredDecoder<W> {
                 pivot => pivot,
             },
         };
-        let slots = Mode::Deferred.parity_slots(self.core.max_lost);
+        let slots = self.core.max_lost + SPARE_PARITY;
         if self.slot(n.get()) == Slot::Parity(slots) {
             return Err(FecError::ScratchFull { slots });
         }

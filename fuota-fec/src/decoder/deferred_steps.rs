@@ -1,8 +1,8 @@
 //! The deferred decoder one operation at a time, and its passes over the store.
 
-use super::core::Parts;
 use super::deferred::DeferredDecoder;
 use super::ops::{Op, Steps};
+use super::shared::Parts;
 use super::tableau::{self, Tableau};
 use crate::bits;
 use crate::geometry::row_words;
@@ -68,7 +68,7 @@ impl<W: AsRef<[u32]> + AsMut<[u32]>> Steps for DeferredDecoder<W> {
         self.solvable()?;
         let row = row_words(self.core.geometry.nb_frag());
         let max_lost = self.core.max_lost;
-        let room = self.core.parts().matrix.len() - tableau::words(max_lost);
+        let room = self.core.parts().matrix.len().saturating_sub(tableau::words(max_lost));
         // Each accumulator needs a word of mask at least.
         let room = u16::try_from(room).unwrap_or(u16::MAX);
         let batch = accumulators.min(self.core.lost - self.core.solved).min(room).max(1);

@@ -1,9 +1,9 @@
 //! The device side: elimination on bits in RAM, bytes in a store.
 
-mod core;
 mod deferred;
 mod deferred_steps;
 mod ops;
+mod shared;
 mod tableau;
 mod triangle;
 mod triangular;

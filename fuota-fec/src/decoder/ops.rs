@@ -59,7 +59,7 @@ pub trait Steps {
     /// The next operation, or `None` when all have been given out. To ask says that the one before is done.
     fn next_op(&mut self) -> Option<Op>;
 
-    /// Counts what is done.
+    /// Counts what is done. Work on bits that [`next_op`](Self::next_op) was not asked for any more is done here.
     ///
     /// # Errors
     /// [`FecError::OperationsRemain`] if not all operations have been given out, or nothing was begun.

@@ -1,6 +1,6 @@
 //! The streaming decoder: a triangle of bits, bytes added on arrival.
 
-use super::core::{Arrival, Core, Parts};
+use super::shared::{Arrival, Core, Parts};
 use super::triangular_steps::UnderWay;
 use super::{Mode, Progress, triangle};
 use crate::bits;

@@ -1,7 +1,7 @@
 //! The streaming decoder one operation at a time.
 
-use super::core::{Arrival, Parts};
 use super::ops::{Op, Steps};
+use super::shared::{Arrival, Parts};
 use super::triangle;
 use super::triangular::Decoder;
 use crate::bits;

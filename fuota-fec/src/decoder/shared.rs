@@ -35,8 +35,7 @@ pub(super) enum Arrival {
 }
 
 impl<W: AsRef<[u32]> + AsMut<[u32]>> Core<W> {
-    /// In place of the caller: to move a decoder takes more code than to make one.
-    #[expect(clippy::inline_always, reason = "measured")]
+    #[expect(clippy::inline_always, reason = "to move a decoder takes more code than to make one in place")]
     #[inline(always)]
     pub(super) fn new(
         mode: Mode,
