@@ -58,6 +58,16 @@ impl Channel {
         Self::Replay { trace: Arc::clone(trace), series, next: 0 }
     }
 
+    /// Which of the next 64 frames are lost: the first in the lowest bit.
+    pub fn loses_64(&mut self, draws: &mut Draws) -> u64 {
+        match self {
+            Self::Independent(loss) => draws.happens_64(*loss),
+            Self::GilbertElliott { .. } | Self::Replay { .. } => {
+                (0..64).fold(0, |lost, frame| lost | u64::from(self.loses(draws)) << frame)
+            }
+        }
+    }
+
     /// Whether the next frame is lost. Draws once per frame, lost or not, or never.
     pub fn loses(&mut self, draws: &mut Draws) -> bool {
         match self {

@@ -2,6 +2,7 @@
 
 #![forbid(unsafe_code)]
 
+pub mod bulk;
 pub mod channel;
 pub mod cli;
 pub mod energy;

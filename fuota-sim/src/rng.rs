@@ -101,6 +101,30 @@ impl Draws {
         Duration::from_micros(u64::try_from(micros).unwrap_or(u64::MAX))
     }
 
+    /// Whether something of this probability happens, 64 times over: a bit each.
+    ///
+    /// Each bit compares a number of its own with the probability, from the highest digit down, all 64 at a time.
+    /// Half of them are decided with every digit, so that few digits are drawn.
+    pub fn happens_64(&mut self, chance: Chance) -> u64 {
+        if chance.0 > u64::from(u32::MAX) {
+            return u64::MAX;
+        }
+        let (mut undecided, mut happens) = (u64::MAX, 0);
+        for digit in (0..32).rev() {
+            let drawn = self.0.next_u64();
+            if chance.0 >> digit & 1 == 1 {
+                happens |= undecided & !drawn;
+                undecided &= drawn;
+            } else {
+                undecided &= !drawn;
+            }
+            if undecided == 0 {
+                break;
+            }
+        }
+        happens
+    }
+
     /// Whether something of this probability happens.
     pub fn happens(&mut self, chance: Chance) -> bool {
         u64::from(self.word()) < chance.0
@@ -160,6 +184,33 @@ mod tests {
         let tenth = (0..100_000).filter(|_| draws.happens(Chance::new(0.1))).count();
         // Four standard deviations of a binomial distribution.
         assert!((9_620..=10_380).contains(&tenth), "{tenth}");
+    }
+
+    #[test]
+    fn sixty_four_at_a_time_happen_as_often_as_one() {
+        for probability in [0.0, 1e-9, 0.01, 0.1, 0.5, 0.875, 0.999, 1.0] {
+            let mut draws = Draws::new(1, 1, Stream::Multicast);
+            let chance = Chance::new(probability);
+            let counts: Vec<_> =
+                (0..20_000).map(|_| f64::from(draws.happens_64(chance).count_ones())).collect();
+            let share = counts.iter().sum::<f64>() / (64.0 * 20_000.0);
+            let variance = counts.iter().map(|n| (n - 64.0 * probability).powi(2)).sum::<f64>() / 20_000.0;
+            // Were the 64 not independent, their number would vary otherwise.
+            assert!((variance - 64.0 * probability * (1.0 - probability)).abs() < 0.7, "{variance}");
+            let deviation = (probability * (1.0 - probability) / (64.0 * 20_000.0)).sqrt();
+            assert!((share - probability).abs() <= 4.0 * deviation + 1e-8, "{probability}: {share}");
+        }
+    }
+
+    /// Pins these numbers too.
+    #[test]
+    fn blocks_do_not_change_between_versions() {
+        let mut draws = Draws::new(1, 0, Stream::Multicast);
+        let tenth = Chance::new(0.1);
+        assert_eq!(
+            [draws.happens_64(tenth), draws.happens_64(tenth)],
+            [2_485_987_127_454_814_597, 4_503_599_660_924_936]
+        );
     }
 
     #[test]

@@ -3,10 +3,12 @@
 #![allow(clippy::unwrap_used)]
 
 use std::collections::BTreeSet;
+use std::num::NonZero;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::AtomicBool;
 
 use fuota_engine::campaign::event::{DeviceStatus, FailureReason, StageKind};
+use fuota_sim::bulk::transfer;
 use fuota_sim::record::RunRecord;
 use fuota_sim::scenario::ScenarioFile;
 use fuota_sim::world::World;
@@ -34,7 +36,7 @@ macro_rules! catalogue {
         #[test]
         fn every_scenario_of_the_folder_is_run() {
             let mut listed: BTreeSet<String> = [$($name),*].map(String::from).into();
-            listed.extend(["golden-lossless", "dup-reorder", "lost-answers"].map(String::from));
+            listed.extend(["golden-lossless", "dup-reorder", "lost-answers", "mega"].map(String::from));
             let found = std::fs::read_dir(folder()).unwrap().map(|entry| {
                 entry.unwrap().path().file_stem().unwrap().to_str().unwrap().to_owned()
             });
@@ -68,6 +70,19 @@ fn dup_reorder_ends_as_golden_lossless_does() {
         (record.outcome, record.frames, devices.collect::<Vec<_>>())
     };
     assert_eq!(state(&golden), state(&disturbed));
+}
+
+/// A million devices; here a twentieth of them, which takes long enough without optimisation.
+#[test]
+fn mega_is_run_on_any_number_of_threads() {
+    let mut file = ScenarioFile::read(&folder().join("mega.toml")).unwrap();
+    assert_eq!(file.scenario.devices(), 1_000_000);
+    file.scenario.set_devices(50_000);
+    let on = |threads| transfer(&file.scenario, NonZero::new(threads)).unwrap();
+    let record = on(2);
+    let differences = file.expect.differences_in_transfer(&record);
+    assert!(differences.is_empty(), "{differences:#?}");
+    assert_eq!(record, on(1));
 }
 
 /// Of the devices that are heard, 1 − 0.44⁵ = 98.35 % get through a stage: their request with probability 0.8, its

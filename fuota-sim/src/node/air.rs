@@ -25,7 +25,73 @@ struct Reach {
     rssi_dbm: Option<f64>,
     uplink: Way,
     unicast: Way,
-    multicast: Way,
+    multicast: Multicast,
+}
+
+/// What reaches a device of the frames that every gateway sends, and nothing else about it.
+#[derive(Debug)]
+pub(crate) struct Reached(Vec<(usize, Multicast)>);
+
+/// The way of multicast frames, 64 at a time: which of them are lost depends on their number alone.
+#[derive(Debug)]
+struct Multicast {
+    channel: Channel,
+    draws: Draws,
+    /// Of the block under way: what is left of it, the next frame in the lowest bit.
+    block: u64,
+    left: u32,
+}
+
+impl Multicast {
+    fn new(scenario: &Scenario, group: &DeviceGroup, device: u32, gateway: u16) -> Self {
+        let draws = |stream| Draws::towards(scenario.seed, device, stream, gateway);
+        let placed =
+            group.downlink.place(&mut draws(Stream::Place), device, scenario.region, scenario.data_rate);
+        Self { channel: placed.channel, draws: draws(Stream::Multicast), block: 0, left: 0 }
+    }
+
+    fn loses(&mut self) -> bool {
+        if self.left == 0 {
+            self.block = self.channel.loses_64(&mut self.draws);
+            self.left = 64;
+        }
+        let lost = self.block & 1 == 1;
+        self.block >>= 1;
+        self.left -= 1;
+        lost
+    }
+
+    /// Which of the next 64 frames are lost. Not to be mixed with one at a time.
+    fn loses_64(&mut self) -> u64 {
+        self.channel.loses_64(&mut self.draws)
+    }
+}
+
+impl Reached {
+    /// Of a device of this group.
+    pub(crate) fn new(scenario: &Scenario, group: &DeviceGroup, device: u32) -> Self {
+        let way = |gateway| (usize::from(gateway), Multicast::new(scenario, group, device, gateway));
+        Self(in_reach(scenario, device).map(way).collect())
+    }
+
+    /// Calls for each gateway in reach with the frames, of the next 64, that its link loses.
+    pub(crate) fn next_64(&mut self, mut link: impl FnMut(usize, u64)) {
+        for (gateway, way) in &mut self.0 {
+            link(*gateway, way.loses_64());
+        }
+    }
+}
+
+/// The gateways in a device's reach; where none is, the first.
+fn in_reach(scenario: &Scenario, device: u32) -> impl Iterator<Item = u16> {
+    let reaches = move |(gateway, coverage): (u16, f64)| {
+        // Where every gateway reaches everybody nothing is drawn.
+        let draws = || Draws::towards(scenario.seed, device, Stream::Fate, gateway);
+        (coverage >= 1.0 || draws().happens(Chance::new(coverage))).then_some(gateway)
+    };
+    let mut found = (0..).zip(scenario.gateways.iter().map(|spec| spec.coverage)).filter_map(reaches);
+    let first = found.next().unwrap_or(0);
+    std::iter::once(first).chain(found)
 }
 
 /// One way of a link, with numbers of its own: what is lost on it depends on nothing else.
@@ -43,20 +109,14 @@ impl Way {
 
 impl Air {
     pub(super) fn new(scenario: &Scenario, group: &DeviceGroup, device: u32) -> Self {
-        let mut reach: Vec<_> = (0..)
-            .zip(&scenario.gateways)
-            .filter(|(gateway, spec)| {
-                // Where every gateway reaches everybody nothing is drawn.
-                let mut draws = Draws::towards(scenario.seed, device, Stream::Fate, *gateway);
-                spec.coverage >= 1.0 || draws.happens(Chance::new(spec.coverage))
-            })
-            .map(|(gateway, _)| Reach::new(scenario, group, device, gateway))
-            .collect();
-        if reach.is_empty() {
-            reach.push(Reach::new(scenario, group, device, 0));
-        }
+        let reach = in_reach(scenario, device).map(|gateway| Reach::new(scenario, group, device, gateway));
         let draws = |stream| Draws::new(scenario.seed, device, stream);
-        Self { reach, schedule: draws(Stream::Schedule), hops: draws(Stream::Hop), spoke: None }
+        Self {
+            reach: reach.collect(),
+            schedule: draws(Stream::Schedule),
+            hops: draws(Stream::Hop),
+            spoke: None,
+        }
     }
 
     /// When the device speaks first: anywhere within its period.
@@ -126,14 +186,13 @@ impl Reach {
         let place = |link: &Link, dr| link.place(&mut draws(Stream::Place), device, scenario.region, dr);
         let uplink = place(&group.uplink, scenario.uplink_data_rate);
         let unicast = place(&group.downlink, scenario.region.rx1_data_rate(scenario.uplink_data_rate));
-        let multicast = place(&group.downlink, scenario.data_rate);
         let way = |channel, stream| Way { channel, draws: draws(stream) };
         Self {
             gateway: gateway.into(),
             rssi_dbm: uplink.rssi_dbm,
             uplink: way(uplink.channel, Stream::Uplink),
             unicast: way(unicast.channel, Stream::Unicast),
-            multicast: way(multicast.channel, Stream::Multicast),
+            multicast: Multicast::new(scenario, group, device, gateway),
         }
     }
 }

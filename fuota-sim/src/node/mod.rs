@@ -8,7 +8,7 @@ mod energy;
 mod platform;
 mod plight;
 
-pub(crate) use self::air::{Air, bit};
+pub(crate) use self::air::{Air, Reached, bit};
 pub(crate) use self::energy::Phase;
 pub(crate) use self::platform::Keeps;
 

@@ -31,6 +31,8 @@ pub use self::trace::{Trace, TraceError};
 /// The default is what `fuota run` runs when nothing is asked for, with an empty image.
 #[derive(Clone, Debug)]
 pub struct Scenario {
+    /// Where it begins.
+    pub start: Start,
     /// What the campaign is for.
     pub kind: Kind,
     /// How devices listen to the group.
@@ -71,10 +73,21 @@ pub struct Scenario {
     pub seed: u64,
 }
 
+/// Where a scenario begins.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Start {
+    /// At the beginning of the campaign.
+    Setup,
+    /// With the first fragment, every device set up: only losses and ranks matter from there on, so that a fleet may
+    /// have a million devices.
+    Transfer,
+}
+
 impl Default for Scenario {
     fn default() -> Self {
         let region = Region::Eu868;
         Self {
+            start: Start::Setup,
             kind: Kind::Binary,
             class: SessionClass::C,
             package_version: PackageVersion::V1,

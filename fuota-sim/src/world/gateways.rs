@@ -12,7 +12,7 @@ use crate::scenario::{GatewaySpec, OnOff, Scenario};
 
 /// The gateways' ups and downs.
 #[derive(Debug)]
-pub(super) struct Gateways {
+pub(crate) struct Gateways {
     all: Vec<Gateway>,
     /// Fragments of the first round.
     planned: u32,
@@ -28,7 +28,7 @@ struct Gateway {
 }
 
 impl Gateways {
-    pub(super) fn new(scenario: &Scenario, planned: u32) -> Self {
+    pub(crate) fn new(scenario: &Scenario, planned: u32) -> Self {
         let gateway = |(number, spec): (u32, &GatewaySpec)| {
             let draws = Draws::new(scenario.seed, number, Stream::Gateway);
             let mut gateway = Gateway { spec: spec.clone(), draws, up: true, turns_at: GpsInstant::MAX };
@@ -41,7 +41,7 @@ impl Gateways {
     }
 
     /// The gateways that work now, one bit each, while fragment `number` is the last that was on air.
-    pub(super) fn alive(&mut self, now: GpsInstant, number: u32) -> u64 {
+    pub(crate) fn alive(&mut self, now: GpsInstant, number: u32) -> u64 {
         let planned = self.planned;
         let alive = self.all.iter_mut().enumerate().filter_map(|(gateway, state)| {
             state.turn(now);

@@ -39,9 +39,11 @@ use fuota_engine::time::GpsInstant;
 use self::agenda::{Agenda, Happening};
 use self::backhaul::Backhaul;
 use self::flights::Flights;
-use self::gateways::Gateways;
 use self::observe::Journal;
 use self::spec::{nodes, spec};
+
+pub(crate) use self::gateways::Gateways;
+pub(crate) use self::spec::block;
 use crate::fleet::Fleet;
 use crate::frame::FrameError;
 use crate::node::{Block, Node, Phase};
@@ -78,6 +80,15 @@ pub enum SimError {
         /// Which device.
         device: DevEui,
     },
+    /// A scenario that starts with the transfer knows links and gateways only.
+    #[error("a scenario that starts with the transfer has no {what}: they need set-up stages")]
+    NotInTransfer {
+        /// What it has.
+        what: &'static str,
+    },
+    /// No threads can be started.
+    #[error("threads cannot be started")]
+    Threads,
     /// Nothing happens any more and the campaign has not ended: a fault of this program.
     #[error("internal error: the campaign waits for nothing at {at}")]
     Stalled {

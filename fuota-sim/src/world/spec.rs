@@ -1,6 +1,7 @@
 //! The campaign and the fleet that a scenario describes.
 
 use fuota_engine::campaign::io::GroupParameters;
+use fuota_engine::campaign::plan::{Block, GroupPlan, Plan, PlanError};
 use fuota_engine::campaign::spec::{CampaignSpec, DeviceSpec, GroupSpec};
 use fuota_engine::ids::GroupId;
 use fuota_proto::{McAddr, McGroupId};
@@ -21,6 +22,19 @@ pub(super) fn nodes(scenario: &Scenario, fleet: &Fleet, planned: u32) -> Vec<Nod
         Node::new(scenario, group, fleet, device, keeps, planned)
     };
     (0..).zip(of_group).map(node).collect()
+}
+
+/// The data block as the campaign would send it, however large the fleet: only kinds of devices matter.
+///
+/// # Errors
+/// [`PlanError`] for a campaign that cannot be carried out.
+pub(crate) fn block(scenario: &Scenario) -> Result<Option<Block>, PlanError> {
+    let mut small = scenario.clone();
+    for group in &mut small.fleet {
+        group.devices = group.devices.min(1);
+    }
+    let plan = Plan::new(spec(&small))?;
+    Ok(plan.groups().first().and_then(GroupPlan::block).copied())
 }
 
 /// The campaign that the scenario describes.

@@ -43,6 +43,7 @@ pub(crate) fn lossy() -> Scenario {
     Scenario {
         fleet: fleet(20, 0.1, 0.05),
         redundancy: Redundancy::Fec(Percent::whole(40)),
+        seed: 3,
         config,
         ..quiet()
     }

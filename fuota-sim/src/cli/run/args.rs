@@ -1,5 +1,6 @@
 //! The flags of `fuota run`.
 
+use std::num::NonZero;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -150,6 +151,10 @@ pub(crate) struct RunArgs {
     /// Write report.json, devices.csv and timeline.svg into this folder
     #[arg(long, value_name = "DIR")]
     pub(crate) out: Option<PathBuf>,
+
+    /// Threads that a scenario which starts with the transfer may use [default: as many as there are cores]
+    #[arg(long, value_name = "N")]
+    pub(crate) threads: Option<NonZero<usize>>,
 
     /// Print the report as JSON and nothing else on stdout
     #[arg(long)]

@@ -6,6 +6,7 @@ mod moment;
 mod output;
 mod progress;
 mod scenario;
+mod transfer;
 
 use std::io::{self, IsTerminal};
 use std::process::ExitCode;
@@ -21,6 +22,7 @@ use self::progress::Progress;
 use self::scenario::Setup;
 use super::{FAILED, Outcome, console};
 use crate::report::{Report, summary};
+use crate::scenario::Start;
 use crate::world::World;
 
 /// What the process reports for a campaign that was STOPPED.
@@ -41,6 +43,9 @@ pub(super) fn run(args: &RunArgs) -> Outcome {
     let Setup { scenario, expect, ignored } = scenario::setup(args)?;
     for (path, key) in ignored {
         console::warn(&format!("{}: line {}: `{}` is ignored", path.display(), key.line, key.name));
+    }
+    if scenario.start == Start::Transfer {
+        return transfer::run(args, &scenario, &expect);
     }
     let stop = stop_on_ctrl_c()?;
     let mut world = World::new(&scenario)?;

@@ -5,6 +5,7 @@ use std::io::{self, BufWriter, Write};
 use std::path::{Path, PathBuf};
 
 use super::error::RunError;
+use crate::bulk::BulkRecord;
 use crate::record::RunRecord;
 use crate::report::{timeline_svg, write_devices};
 use crate::scenario::Scenario;
@@ -30,6 +31,19 @@ impl OutputFolder {
         self.file("devices.csv", |out| write_devices(scenario, record, out).map_err(io::Error::other))?;
         let svg = timeline_svg(scenario, record).map_err(RunError::report("timeline.svg"))?;
         self.file("timeline.svg", |out| out.write_all(svg.as_bytes()))
+    }
+
+    /// Writes the report of a transfer, and a row per device.
+    pub(super) fn write_transfer(&self, record: &BulkRecord, report: &str) -> Result<(), RunError> {
+        self.file("report.json", |out| out.write_all(report.as_bytes()))?;
+        self.file("devices.csv", |out| {
+            writeln!(out, "device,complete_at,received")?;
+            for (device, held) in record.devices.iter().enumerate() {
+                let complete_at = held.complete_at.map_or_else(String::new, |at| at.to_string());
+                writeln!(out, "{device},{complete_at},{}", held.received)?;
+            }
+            Ok(())
+        })
     }
 
     fn file(

@@ -19,7 +19,7 @@ use crate::energy::{PROFILES, Profile};
 use crate::node::HARDWARE;
 use crate::scenario::{
     Backhaul, DeviceGroup, ErrorBit, GatewaySpec, Joins, Link, OnOff, Outage, PathLoss, RadioEffects,
-    Reboots, Scenario, Trace,
+    Reboots, Scenario, Start, Trace,
 };
 use crate::world::START;
 
@@ -88,6 +88,10 @@ pub(super) fn build(
 
 fn campaign(scenario: &mut Scenario, keys: &schema::Campaign, place: &Place<'_>) -> Result<bool, FileError> {
     let from_start = |span: Span| START + span.0;
+    scenario.start = match keys.start {
+        schema::Start::Setup => Start::Setup,
+        schema::Start::Transfer => Start::Transfer,
+    };
     scenario.kind = match keys.kind {
         schema::Kind::MulticastSetup => Kind::MulticastSetup,
         schema::Kind::Binary => Kind::Binary,

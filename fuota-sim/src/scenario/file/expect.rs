@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::Deserialize;
 
+use crate::bulk::BulkRecord;
 use crate::record::RunRecord;
 use crate::report::{complete_by_group, failures};
 use crate::scenario::Scenario;
@@ -34,18 +35,16 @@ impl Expectation {
     /// Where a run differs from it, a line each.
     #[must_use]
     pub fn differences(&self, scenario: &Scenario, record: &RunRecord) -> Vec<String> {
-        let mut differences = Vec::new();
         let status = record.outcome.status.name();
-        if let Some(expected) = self.status.as_deref().filter(|expected| *expected != status) {
-            differences.push(format!("the campaign {status}, {expected} was expected"));
-        }
-        let mut within = |what: &str, got: u32, expected: Option<[u32; 2]>| {
-            if let Some([from, to]) = expected.filter(|[from, to]| !(from..=to).contains(&&got)) {
-                differences.push(format!("{what}: {got}, {from} to {to} were expected"));
+        let (mut differences, complete) = (Vec::new(), record.outcome.complete);
+        self.outcome(&mut differences, status, complete, record.frames);
+        if let Some(expected) = self.data_phase_s {
+            let got = record.data_phase.map_or(0.0, |(first, last)| last.since(first).as_secs_f64());
+            if (got - expected).abs() > 5e-7 {
+                differences.push(format!("the data phase took {got} s, {expected} s were expected"));
             }
-        };
-        within("complete devices", record.outcome.complete, self.complete);
-        within("frames", record.frames, self.frames);
+        }
+        let mut within = within(&mut differences);
         let received = || record.devices.iter().map(|device| device.fragments_received);
         within("fewest fragments of a device", received().min().unwrap_or(0), self.fragments_each);
         within("most fragments of a device", received().max().unwrap_or(0), self.fragments_each);
@@ -61,12 +60,34 @@ impl Expectation {
             let got = reasons.get(reason.as_str()).copied().unwrap_or(0);
             within(&format!("devices failed with {reason}"), got, Some(*expected));
         }
-        if let Some(expected) = self.data_phase_s {
-            let got = record.data_phase.map_or(0.0, |(first, last)| last.since(first).as_secs_f64());
-            if (got - expected).abs() > 5e-7 {
-                differences.push(format!("the data phase took {got} s, {expected} s were expected"));
-            }
-        }
+        drop(within);
         differences
+    }
+
+    /// Where a transfer without set-up differs from it, a line each; what a transfer does not have does not matter.
+    #[must_use]
+    pub fn differences_in_transfer(&self, record: &BulkRecord) -> Vec<String> {
+        let mut differences = Vec::new();
+        let status = if record.succeeded() { "SUCCEEDED" } else { "FAILED" };
+        self.outcome(&mut differences, status, record.complete(), record.frames());
+        differences
+    }
+
+    fn outcome(&self, differences: &mut Vec<String>, status: &str, complete: u32, frames: u32) {
+        if let Some(expected) = self.status.as_deref().filter(|expected| *expected != status) {
+            differences.push(format!("the campaign {status}, {expected} was expected"));
+        }
+        let mut within = within(differences);
+        within("complete devices", complete, self.complete);
+        within("frames", frames, self.frames);
+    }
+}
+
+/// Notes a count that is not within its bounds.
+fn within(differences: &mut Vec<String>) -> impl FnMut(&str, u32, Option<[u32; 2]>) {
+    |what, got, expected| {
+        if let Some([from, to]) = expected.filter(|[from, to]| !(from..=to).contains(&&got)) {
+            differences.push(format!("{what}: {got}, {from} to {to} were expected"));
+        }
     }
 }

@@ -32,6 +32,7 @@ pub(super) struct File {
 #[derive(Default, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub(super) struct Campaign {
+    pub(super) start: Start,
     #[serde(rename = "type")]
     pub(super) kind: Kind,
     pub(super) package_version: Version,
@@ -44,6 +45,14 @@ pub(super) struct Campaign {
     pub(super) session_start: Option<Span>,
     pub(super) firmware_version: Option<VersionText>,
     pub(super) reboot_time: Option<Span>,
+}
+
+#[derive(Clone, Copy, Default, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub(super) enum Start {
+    #[default]
+    Setup,
+    Transfer,
 }
 
 #[derive(Clone, Copy, Default, Deserialize)]

@@ -1,0 +1,206 @@
+//! A transfer to a fleet of any size, after set-up: which devices can decode, and when.
+//!
+//! Where only losses and ranks matter, a device need not be a session with a radio. What reaches it is a set of bits,
+//! drawn from the same numbers as in the [`World`](crate::world::World); whether it is complete, and with which
+//! fragment, is a question of rank. Four octets are kept of each device.
+
+mod report;
+
+use std::num::NonZero;
+
+use fuota_engine::campaign::plan::Block;
+use fuota_engine::campaign::spec::Redundancy;
+use fuota_engine::rule::parity_rule;
+use fuota_fec::Geometry;
+use fuota_fec::batch::{ParityColumns, RankScratch};
+use rayon::iter::{IndexedParallelIterator as _, IntoParallelIterator as _, ParallelIterator as _};
+
+pub use self::report::{BulkReport, summary};
+use crate::node::{Reached, bit};
+use crate::scenario::{DeviceGroup, Faults, Scenario};
+use crate::world::{Gateways, START, SimError, block};
+
+/// Devices that one task takes at a time.
+const CHUNK: usize = 4096;
+
+/// What became of a transfer.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct BulkRecord {
+    /// Every device, in order.
+    pub devices: Vec<Held>,
+    /// How the image was cut and sent.
+    pub block: Option<Block>,
+    /// Devices that have to be complete.
+    pub required: u32,
+}
+
+/// What a device holds in the end.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Held {
+    /// The fragment with which it was complete; `None`: it is not.
+    pub complete_at: Option<NonZero<u16>>,
+    /// Fragments that reached it of all that were sent.
+    pub received: u16,
+}
+
+impl BulkRecord {
+    /// Devices that are complete.
+    #[must_use]
+    pub fn complete(&self) -> u32 {
+        u32::try_from(self.devices.iter().filter(|held| held.complete_at.is_some()).count())
+            .unwrap_or(u32::MAX)
+    }
+
+    /// Fragments sent.
+    #[must_use]
+    pub fn frames(&self) -> u32 {
+        self.block.map_or(0, |block| block.frames().into())
+    }
+
+    /// Uncoded fragments, M.
+    #[must_use]
+    pub fn nb_frag(&self) -> u16 {
+        self.block.map_or(0, |block| block.geometry.nb_frag())
+    }
+
+    /// Parity fragments, R.
+    #[must_use]
+    pub fn parity(&self) -> u16 {
+        self.block.map_or(0, |block| block.parity)
+    }
+
+    /// Whether enough devices are complete.
+    #[must_use]
+    pub fn succeeded(&self) -> bool {
+        self.complete() >= self.required
+    }
+}
+
+/// Lets a transfer happen on `threads` threads, or as many as there are cores. Their number changes nothing but the
+/// time it takes.
+///
+/// # Errors
+/// [`SimError::Plan`] for a campaign that cannot be carried out, [`SimError::Threads`] if threads can't be had.
+pub fn transfer(scenario: &Scenario, threads: Option<NonZero<usize>>) -> Result<BulkRecord, SimError> {
+    check(scenario)?;
+    let block = block(scenario)?;
+    let pool = rayon::ThreadPoolBuilder::new().num_threads(threads.map_or(0, NonZero::get)).build();
+    let pool = pool.map_err(|_| SimError::Threads)?;
+    Ok(pool.install(|| run(scenario, block)))
+}
+
+/// Whether a scenario is about losses and nothing else.
+fn check(scenario: &Scenario) -> Result<(), SimError> {
+    let any = |of: &dyn Fn(&DeviceGroup) -> bool| scenario.fleet.iter().any(of);
+    let kinds = [
+        (any(&|group| group.joins.is_some()), "late devices"),
+        (any(&|group| group.reboots.is_some()), "rebooting devices"),
+        (any(&|group| !group.refuses.is_empty()), "refusing devices"),
+        (any(&|group| group.decoder_lost.is_some()), "decoder limits"),
+        (scenario.faults != Faults::default(), "faulty devices"),
+        (scenario.redundancy == Redundancy::Rounds, "rounds"),
+    ];
+    match kinds.into_iter().find(|(has, _)| *has) {
+        Some((_, what)) => Err(SimError::NotInTransfer { what }),
+        None => Ok(()),
+    }
+}
+
+fn run(scenario: &Scenario, block: Option<Block>) -> BulkRecord {
+    let required = scenario.config.success_threshold.of_ceil(scenario.devices());
+    let required = u32::try_from(required).unwrap_or(u32::MAX);
+    let Some(block) = block else {
+        return BulkRecord { devices: Vec::new(), block, required };
+    };
+    let (nb_frag, parity) = (block.geometry.nb_frag(), block.parity);
+    let fragments = u32::from(nb_frag) + u32::from(parity);
+    let mut gateways = Gateways::new(scenario, fragments);
+    let alive: Vec<u64> =
+        (1..=fragments).map(|number| gateways.alive(START + block.gap * (number - 1), number)).collect();
+    let fleet = Fleet {
+        columns: ParityColumns::new(block.geometry, parity_rule(scenario.package_version), parity),
+        words: Alive::new(&alive, scenario.gateways.len()),
+        geometry: block.geometry,
+        fragments,
+    };
+    let of_group = |device: u32| scenario.group(device).or(scenario.fleet.last());
+    let devices = (0..scenario.devices() as usize).into_par_iter().with_min_len(CHUNK).map_init(
+        Scratch::default,
+        |scratch, device| {
+            let device = u32::try_from(device).unwrap_or(u32::MAX);
+            of_group(device).map_or(Held { complete_at: None, received: 0 }, |group| {
+                fleet.hold(&mut Reached::new(scenario, group, device), scratch)
+            })
+        },
+    );
+    BulkRecord { devices: devices.collect(), block: Some(block), required }
+}
+
+/// What all devices share.
+struct Fleet {
+    columns: ParityColumns,
+    words: Alive,
+    geometry: Geometry,
+    fragments: u32,
+}
+
+/// For each gateway, a bit for each fragment that it sent; `None` if it sent all of them.
+struct Alive(Vec<Option<Vec<u64>>>);
+
+/// Memory that a task works in.
+#[derive(Default)]
+struct Scratch {
+    lost: Vec<u64>,
+    rank: RankScratch,
+}
+
+impl Alive {
+    fn new(alive: &[u64], gateways: usize) -> Self {
+        let of_gateway = |gateway: usize| {
+            let sent = |set: &u64| set & bit(gateway) != 0;
+            if alive.iter().all(sent) {
+                return None;
+            }
+            let word = |fragments: &[u64]| {
+                let bits = fragments.iter().enumerate().filter(|(_, set)| sent(set));
+                bits.fold(0, |word, (place, _)| word | 1 << place)
+            };
+            Some(alive.chunks(64).map(word).collect())
+        };
+        Self((0..gateways).map(of_gateway).collect())
+    }
+
+    /// Which of 64 fragments a gateway sent.
+    fn word(&self, gateway: usize, place: usize) -> u64 {
+        let sent = self.0.get(gateway).and_then(Option::as_ref);
+        sent.map_or(u64::MAX, |words| words.get(place).copied().unwrap_or(u64::MAX))
+    }
+}
+
+impl Fleet {
+    /// Draws what a device loses, and tells what it holds.
+    fn hold(&self, device: &mut Reached, scratch: &mut Scratch) -> Held {
+        let words = (self.fragments as usize).div_ceil(64);
+        scratch.lost.clear();
+        let mut lost_in_all = 0;
+        for place in 0..words {
+            let count = (self.fragments as usize - place * 64).min(64);
+            // Lost is what no gateway brings.
+            let mut lost = u64::MAX >> (64 - count);
+            device.next_64(|gateway, link_lost| {
+                lost &= link_lost | !self.words.word(gateway, place);
+            });
+            lost_in_all += lost.count_ones();
+            scratch.lost.push(lost);
+        }
+        let complete_at = self.columns.complete_at(&scratch.lost, &mut scratch.rank);
+        debug_assert!(complete_at.is_none_or(|at| at >= self.geometry.nb_frag()));
+        Held {
+            complete_at: complete_at.and_then(NonZero::new),
+            received: u16::try_from(self.fragments - lost_in_all).unwrap_or(u16::MAX),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;
