@@ -8,13 +8,15 @@ mod common;
 use std::time::Duration;
 
 use common::{Heard, PERIOD, START, Stage, good, multicast, setup_ans, spec};
+use fuota_engine::campaign::Campaign;
 use fuota_engine::campaign::event::{
     CampaignStatus, Cause, DeviceStatus, Event, FailureReason, StageKind, StageStatus, Warning,
 };
-use fuota_engine::campaign::io::{Dest, Order};
+use fuota_engine::campaign::io::{Dest, GroupReport, Input, Order};
+use fuota_engine::campaign::plan::Plan;
 use fuota_engine::campaign::spec::DeviceClass;
 use fuota_engine::config::StageEnd;
-use fuota_engine::ids::DevEui;
+use fuota_engine::ids::{DevEui, GroupId};
 use fuota_engine::percent::Percent;
 use fuota_proto::fragmentation::v1::FragSessionSetupReq;
 use fuota_proto::multicast::v1::{Downlink, McClassCSessionAns, McGroupSetupAns, Uplink};
@@ -208,6 +210,35 @@ fn the_maximum_duration_ends_the_campaign_in_any_state() {
 }
 
 #[test]
+fn an_answer_that_comes_twice_is_told_and_changes_nothing() {
+    let mut stage = Stage::new(spec(2));
+    let again = McGroupSetupAns { mc_group_id: McGroupId::MIN, id_error: true };
+    stage.answer_at(Duration::from_secs(300), 1, multicast(&Uplink::from(again)));
+    assert_eq!(stage.run().complete, 2);
+    let told = Warning::UnexpectedAnswer { device: DevEui(1), port: 200 };
+    assert_eq!(stage.warnings(), [told]);
+}
+
+#[test]
+fn a_campaign_is_configured_then_running_and_ends_in_its_outcome() {
+    let plan = Plan::new(spec(1)).unwrap();
+    let mut campaign = Campaign::new(plan, START);
+    assert_eq!(campaign.status(), CampaignStatus::Configured);
+    let report = GroupReport::Provisioned { next_fcnt: 0 };
+    campaign.handle(START, Input::Group { id: GroupId(0), report });
+    assert_eq!(campaign.status(), CampaignStatus::Running);
+    for (order, status) in [(false, CampaignStatus::Succeeded), (true, CampaignStatus::Stopped)] {
+        let mut stage = Stage::new(spec(1));
+        if order {
+            stage = stage.order(Duration::from_secs(100), Order::Stop);
+        }
+        assert_eq!(stage.run().status, status);
+        assert_eq!(stage.campaign.status(), status);
+    }
+    assert_eq!(CampaignStatus::Configured.name(), "CONFIGURED");
+}
+
+#[test]
 fn unicast_downlinks_keep_their_distance_over_all_devices() {
     let mut spec = spec(5);
     spec.config.ucast_msg_delay = Duration::from_secs(30);
@@ -243,6 +274,12 @@ fn answers_about_another_group_or_session_do_not_count() {
         _ => good(heard, now),
     });
     assert_eq!(stage.run().complete, 2);
+    let unexpected: Vec<_> = stage
+        .warnings()
+        .into_iter()
+        .filter(|warning| matches!(warning, Warning::UnexpectedAnswer { device: DevEui(1), .. }))
+        .collect();
+    assert_eq!(unexpected.len(), 2);
     // Each was asked again.
     let asked = |name: &str| stage.log.iter().filter(|line| **line == format!("S->D1 {name}")).count();
     assert_eq!((asked("McGroupSetupReq"), asked("FragSessionSetupReq")), (2, 2));

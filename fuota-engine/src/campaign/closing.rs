@@ -134,12 +134,15 @@ impl Campaign {
         }
     }
 
-    /// A device let go of something.
-    pub(super) fn cleaned(&mut self, index: u32, question: Question) {
-        if self.phase_asks(question) && self.roster.get(index).is_some_and(|member| member.errand.is_open()) {
+    /// A device let go of something; tells whether it was asked to.
+    pub(super) fn cleaned(&mut self, index: u32, question: Question) -> bool {
+        let asked =
+            self.phase_asks(question) && self.roster.get(index).is_some_and(|member| member.errand.is_open());
+        if asked {
             self.withdraw(index);
             self.roster.set(index, Errand::Done, None);
         }
+        asked
     }
 
     /// Nothing follows.

@@ -218,9 +218,14 @@ pub struct DeviceReport {
     pub since: GpsInstant,
 }
 
-/// The campaign's final status.
+/// How a campaign stands. An [`Outcome`] has one of the last three.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum CampaignStatus {
+    /// There is a plan, and nothing has been sent to a device yet.
+    Configured,
+    /// Devices are being served.
+    Running,
     /// Enough devices hold the data block.
     Succeeded,
     /// Too few do, or time ran out.
@@ -234,6 +239,8 @@ impl CampaignStatus {
     #[must_use]
     pub const fn name(self) -> &'static str {
         match self {
+            Self::Configured => "CONFIGURED",
+            Self::Running => "RUNNING",
             Self::Succeeded => "SUCCEEDED",
             Self::Failed => "FAILED",
             Self::Stopped => "STOPPED",

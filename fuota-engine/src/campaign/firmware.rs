@@ -27,25 +27,25 @@ impl Campaign {
     }
 
     /// A device says when it will reboot. Editions before 1.0.0 echo the time instead of the seconds until then.
-    pub(super) fn on_reboot_time(&mut self, index: u32, reboot_time: u32) {
+    pub(super) fn on_reboot_time(&mut self, index: u32, reboot_time: u32) -> bool {
         if self.phase_asks(Question::CancelReboot) {
             self.roster.update(index, |member| member.holds.reboot = false);
-            self.cleaned(index, Question::CancelReboot);
-            return;
+            return self.cleaned(index, Question::CancelReboot);
         }
         if !self.admit_answer(index, Question::DevRebootTime) {
-            return;
+            return false;
         }
         // 0: it cannot, or does not know the time yet and is asking for it (TS006-1.0.0 §2.3).
         if reboot_time == 0 {
             self.retry(index, FailureReason::Refused(0));
-            return;
+            return true;
         }
         let asked = self.firmware().and_then(|firmware| firmware.reboot).map(GpsInstant::wire_secs);
         if let (Some(member), true) = (self.roster.get(index), asked == Some(reboot_time)) {
             self.warn(Warning::LegacyReboot { device: member.dev_eui });
         }
         self.roster.set(index, Errand::Done, None);
+        true
     }
 
     /// A round is over; devices get time to process what they received.
@@ -87,9 +87,6 @@ impl Campaign {
 
     /// A device says which image waits for its next reboot.
     pub(super) fn on_upgrade_image(&mut self, index: u32, ans: DevUpgradeImageAns) {
-        if !self.admit_answer(index, Question::UpgradeImage) {
-            return;
-        }
         let target = self.firmware().map(|firmware| firmware.target);
         match ans {
             DevUpgradeImageAns::Valid { next_firmware_version } if Some(next_firmware_version) == target => {
@@ -117,15 +114,15 @@ impl Campaign {
     }
 
     /// A device says what it runs, asked or by itself.
-    pub(super) fn on_dev_version(&mut self, index: u32, firmware: u32, hardware: u32) {
-        let Some(spec) = self.firmware() else { return };
-        let Some(&member) = self.roster.get(index) else { return };
+    pub(super) fn on_dev_version(&mut self, index: u32, firmware: u32, hardware: u32) -> bool {
+        let Some(spec) = self.firmware() else { return false };
+        let Some(&member) = self.roster.get(index) else { return false };
         // Before any fragment was sent, it cannot be this campaign's doing.
         let transferred = self.stage().is_some_and(|stage| stage >= StageKind::DataFragment);
         // Whatever it failed for, a device that runs the target has been updated.
         let returns = transferred && firmware == spec.target.get();
         if !(member.is_running() || self.is_late(&member) || (returns && !member.has_succeeded())) {
-            return;
+            return false;
         }
         let verifying = self.phase_asks(Question::DevVersion);
         if verifying {
@@ -143,6 +140,7 @@ impl Campaign {
                 if rolled_back { FailureReason::RolledBack } else { FailureReason::WrongVersion(firmware) };
             self.fail(index, reason);
         }
+        true
     }
 
     /// Everybody has been asked which version it runs.

@@ -44,7 +44,9 @@ impl Campaign {
         let mut answers = Vec::new();
         let fault = answer::read(self.plan.config(), dialect, port, payload, |answer| answers.push(answer));
         for answer in answers {
-            self.on_answer(index, answer, payload.len(), received);
+            if !self.on_answer(index, answer, payload.len(), received) {
+                self.warn(Warning::UnexpectedAnswer { device: from, port });
+            }
         }
         if let Err(error) = fault {
             self.warn(Warning::Malformed { device: from, port, offset: error.offset });

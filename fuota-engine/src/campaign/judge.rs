@@ -19,8 +19,38 @@ use crate::time::GpsInstant;
 const START_SLACK: Duration = Duration::from_secs(2);
 
 impl Campaign {
-    /// Takes an answer of the device at `index`, part of a payload of so many octets.
-    pub(super) fn on_answer(&mut self, index: u32, answer: Answer, payload_len: usize, received: GpsInstant) {
+    /// Takes an answer of the device at `index`, part of a payload of so many octets. Tells whether it answers
+    /// anything: what does not is left alone.
+    pub(super) fn on_answer(
+        &mut self,
+        index: u32,
+        answer: Answer,
+        payload_len: usize,
+        received: GpsInstant,
+    ) -> bool {
+        let admitted = match answer {
+            Answer::PackageVersion { identifier, .. } => Package::find(identifier)
+                .is_some_and(|it| self.admit_answer(index, Question::PackageVersion(it))),
+            Answer::McGroupSetup { mc_group_id, .. } => {
+                self.is_group(index, mc_group_id) && self.admit_answer(index, Question::McGroupSetup)
+            }
+            Answer::Session { mc_group_id, .. } => {
+                self.is_group(index, mc_group_id) && self.admit_answer(index, Question::Session)
+            }
+            Answer::FragSessionSetup { frag_index, .. } => {
+                self.is_index(index, frag_index) && self.admit_answer(index, Question::FragSessionSetup)
+            }
+            Answer::UpgradeImage(_) => self.admit_answer(index, Question::UpgradeImage),
+            Answer::McGroupDelete { mc_group_id } => self.is_group(index, mc_group_id),
+            Answer::FragSessionDelete { frag_index } => self.is_index(index, frag_index),
+            Answer::Status { frag_index, .. } => {
+                frag_index.is_none_or(|frag_index| self.is_index(index, frag_index))
+            }
+            _ => true,
+        };
+        if !admitted {
+            return false;
+        }
         match answer {
             Answer::PackageVersion { identifier, version } => {
                 self.on_package_version(index, identifier, version);
@@ -28,38 +58,29 @@ impl Campaign {
             Answer::McGroupSetup { mc_group_id, verdict } => {
                 self.on_mc_group_setup(index, mc_group_id, verdict);
             }
-            Answer::Session { mc_group_id, starts_in } => {
-                self.on_session(index, mc_group_id, starts_in, payload_len, received);
+            Answer::Session { starts_in, .. } => self.on_session(index, starts_in, payload_len, received),
+            Answer::FragSessionSetup { verdict, index_unsupported, replay, .. } => {
+                self.on_frag_session_setup(index, verdict, index_unsupported, replay);
             }
-            Answer::FragSessionSetup { frag_index, verdict, index_unsupported, replay } => {
-                if self.is_index(index, frag_index) && self.admit_answer(index, Question::FragSessionSetup) {
-                    self.on_frag_session_setup(index, verdict, index_unsupported, replay);
-                }
-            }
-            Answer::Status { frag_index, status } => {
-                if frag_index.is_none_or(|frag_index| self.is_index(index, frag_index)) {
-                    self.on_status(index, status);
-                }
-            }
+            Answer::UpgradeImage(ans) => self.on_upgrade_image(index, ans),
             Answer::BlockReceived { frag_index, mic_error } => {
                 self.on_block_received(index, frag_index, mic_error);
             }
             Answer::AppTime(request) => self.on_app_time(index, request, received),
-            Answer::DevVersion { firmware, hardware } => self.on_dev_version(index, firmware, hardware),
-            Answer::DevRebootTime { reboot_time } => self.on_reboot_time(index, reboot_time),
-            Answer::UpgradeImage(ans) => self.on_upgrade_image(index, ans),
-            Answer::McGroupDelete { mc_group_id } => {
-                if self.roster.get(index).is_some_and(|member| member.mc_group_id == mc_group_id) {
-                    self.cleaned(index, Question::McGroupDelete);
-                }
+            Answer::Status { status, .. } => return self.on_status(index, status),
+            Answer::DevVersion { firmware, hardware } => {
+                return self.on_dev_version(index, firmware, hardware);
             }
-            Answer::FragSessionDelete { frag_index } => {
-                if self.is_index(index, frag_index) {
-                    self.cleaned(index, Question::FragSessionDelete);
-                }
-            }
-            Answer::DeleteImage => self.cleaned(index, Question::DeleteImage),
+            Answer::DevRebootTime { reboot_time } => return self.on_reboot_time(index, reboot_time),
+            Answer::McGroupDelete { .. } => return self.cleaned(index, Question::McGroupDelete),
+            Answer::FragSessionDelete { .. } => return self.cleaned(index, Question::FragSessionDelete),
+            Answer::DeleteImage => return self.cleaned(index, Question::DeleteImage),
         }
+        true
+    }
+
+    fn is_group(&self, index: u32, mc_group_id: McGroupId) -> bool {
+        self.roster.get(index).is_some_and(|member| member.mc_group_id == mc_group_id)
     }
 
     fn is_index(&self, index: u32, frag_index: FragIndex) -> bool {
@@ -67,30 +88,20 @@ impl Campaign {
     }
 
     fn on_package_version(&mut self, index: u32, identifier: u8, version: u8) {
-        let package = match identifier {
-            fuota_proto::multicast::PACKAGE_IDENTIFIER => Package::Multicast,
-            fuota_proto::fragmentation::PACKAGE_IDENTIFIER => Package::Fragmentation,
-            _ => return,
-        };
-        if !self.admit_answer(index, Question::PackageVersion(package)) {
-            return;
-        }
         let Some(version) = PackageVersion::from_number(version) else {
             self.fail(index, FailureReason::UnsupportedPackage);
             return;
         };
-        self.roster.update(index, |member| match package {
-            Package::Multicast => member.multicast = Some(version),
-            Package::Fragmentation => member.fragmentation = Some(version),
+        self.roster.update(index, |member| match Package::find(identifier) {
+            Some(Package::Multicast) => member.multicast = Some(version),
+            Some(Package::Fragmentation) => member.fragmentation = Some(version),
+            None => {}
         });
         self.roster.set(index, Errand::Done, None);
     }
 
     fn on_mc_group_setup(&mut self, index: u32, mc_group_id: McGroupId, verdict: Verdict) {
         let Some(&member) = self.roster.get(index) else { return };
-        if member.mc_group_id != mc_group_id || !self.admit_answer(index, Question::McGroupSetup) {
-            return;
-        }
         let Err(status) = verdict else {
             self.roster.update(index, |member| member.holds.group = true);
             self.roster.set(index, Errand::Done, None);
@@ -157,15 +168,14 @@ impl Campaign {
     }
 
     /// A device of version 2 was asked whether it has the session that it did not confirm.
-    pub(super) fn on_probe(&mut self, index: u32, status: Status) {
-        if !self.admit_answer(index, Question::FragSessionSetup) {
-            return;
+    pub(super) fn on_probe(&mut self, index: u32, status: Status) -> bool {
+        let admitted = self.admit_answer(index, Question::FragSessionSetup);
+        match status {
+            _ if !admitted => {}
+            Status::NoSession => self.retry(index, FailureReason::NoAnswer),
+            _ => self.hold_session(index),
         }
-        if status == Status::NoSession {
-            self.retry(index, FailureReason::NoAnswer);
-        } else {
-            self.hold_session(index);
-        }
+        admitted
     }
 
     fn hold_session(&mut self, index: u32) {
@@ -187,7 +197,6 @@ impl Campaign {
     fn on_session(
         &mut self,
         index: u32,
-        mc_group_id: McGroupId,
         starts_in: Result<u32, Refusal>,
         payload_len: usize,
         received: GpsInstant,
@@ -195,9 +204,6 @@ impl Campaign {
         let Some(&member) = self.roster.get(index) else { return };
         let session = self.groups.get(usize::from(member.group)).and_then(|group| group.session);
         let Some(session) = session else { return };
-        if member.mc_group_id != mc_group_id || !self.admit_answer(index, Question::Session) {
-            return;
-        }
         let seconds = match starts_in {
             Ok(seconds) => seconds,
             Err(refusal) => {

@@ -82,7 +82,7 @@ use fuota_proto::McGroupId;
 
 use self::closing::Closing;
 pub use self::estimate::Estimate;
-use self::event::{DeviceReport, Event, Outcome, StageKind, StageReport, Warning};
+use self::event::{CampaignStatus, DeviceReport, Event, Outcome, StageKind, StageReport, Warning};
 use self::firmware::AfterProcessing;
 use self::io::{Dest, GroupOrder, Input, Output};
 use self::ledger::Ledger;
@@ -273,6 +273,16 @@ impl Campaign {
             }
         };
         Progress { stage, done, total }
+    }
+
+    /// How the campaign stands: configured until its groups exist, then running until its end is decided.
+    #[must_use]
+    pub fn status(&self) -> CampaignStatus {
+        match (&self.outcome, self.phase) {
+            (Some(outcome), _) => outcome.status,
+            (None, Phase::Provisioning) => CampaignStatus::Configured,
+            (None, _) => CampaignStatus::Running,
+        }
     }
 
     /// The end, once it is decided; clean-up may still be under way.

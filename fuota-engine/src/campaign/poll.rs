@@ -132,17 +132,17 @@ impl Campaign {
         }
     }
 
-    /// A device says how far its session is. That counts whenever it comes, once fragments have been sent.
-    pub(super) fn on_status(&mut self, index: u32, status: Status) {
+    /// A device says how far its session is. That counts whenever it comes, once fragments have been sent; tells whether
+    /// it does.
+    pub(super) fn on_status(&mut self, index: u32, status: Status) -> bool {
         if self.phase_asks(Question::FragSessionSetup) {
-            self.on_probe(index, status);
-            return;
+            return self.on_probe(index, status);
         }
-        let Some(&member) = self.roster.get(index) else { return };
+        let Some(&member) = self.roster.get(index) else { return false };
         let late = self.is_late(&member);
         let transferred = self.stage().is_some_and(|stage| stage >= StageKind::DataFragment);
         if !transferred || !(member.is_running() || late) {
-            return;
+            return false;
         }
         if member.errand.is_open() || late {
             self.note_answer(index);
@@ -174,6 +174,7 @@ impl Campaign {
                 }
             }
         }
+        true
     }
 
     /// Has a device asked once more if its count may be behind; tells whether it is.

@@ -7,6 +7,7 @@ use fuota_proto::fragmentation::{self, v1::FragSessionDeleteReq, v1::FragSession
 use fuota_proto::multicast::v1::{McClassBSessionReq, McClassCSessionReq, McGroupDeleteReq, McGroupSetupReq};
 use fuota_proto::{
     Command, EncryptedMcKey, FragAlgo, GpsSeconds, GroupMask, Mic, NbFrag, PackageVersionReq, Writer,
+    multicast,
 };
 
 use super::event::StageKind;
@@ -22,6 +23,17 @@ use crate::ids::GroupId;
 pub(super) enum Package {
     Multicast,
     Fragmentation,
+}
+
+impl Package {
+    /// The package of that identifier, if its version is ever asked for.
+    pub(super) const fn find(identifier: u8) -> Option<Self> {
+        match identifier {
+            multicast::PACKAGE_IDENTIFIER => Some(Self::Multicast),
+            fragmentation::PACKAGE_IDENTIFIER => Some(Self::Fragmentation),
+            _ => None,
+        }
+    }
 }
 
 /// What devices are asked one by one.

@@ -30,6 +30,14 @@ pub enum Warning {
         /// Octet at which it stops making sense.
         offset: usize,
     },
+    /// A device answered something that it is not being asked: late, twice, or about another group or session. It was
+    /// left alone.
+    UnexpectedAnswer {
+        /// Who answered.
+        device: DevEui,
+        /// FPort of the answer.
+        port: u8,
+    },
     /// A device's time to the session's start is off by more than it may be.
     ClockOff {
         /// Whose.
@@ -109,6 +117,7 @@ impl Warning {
         match self {
             Self::SetupOutlastsCampaign { .. } => "SetupOutlastsCampaign",
             Self::Malformed { .. } => "Malformed",
+            Self::UnexpectedAnswer { .. } => "UnexpectedAnswer",
             Self::ClockOff { .. } => "ClockOff",
             Self::LegacyReboot { .. } => "LegacyReboot",
             Self::PossiblyRepeated { .. } => "PossiblyRepeated",
@@ -137,6 +146,9 @@ impl fmt::Display for Warning {
             ),
             Self::Malformed { device, port, offset } => {
                 write!(f, "{device}: payload on port {port} makes no sense from octet {offset} on")
+            }
+            Self::UnexpectedAnswer { device, port } => {
+                write!(f, "{device}: answered on port {port} what it is not being asked")
             }
             Self::ClockOff { device, by } => write!(f, "{device}: clock off by {}", InWords(*by)),
             Self::LegacyReboot { device } => {

@@ -68,8 +68,9 @@ pub(super) fn run(args: &RunArgs) -> Outcome {
     }
     Ok(match record.outcome.status {
         CampaignStatus::Succeeded => ExitCode::SUCCESS,
-        CampaignStatus::Failed => ExitCode::from(FAILED),
         CampaignStatus::Stopped => ExitCode::from(STOPPED),
+        // An outcome has one of these three.
+        _ => ExitCode::from(FAILED),
     })
 }
 
