@@ -4,6 +4,7 @@ use alloc::vec;
 use alloc::vec::Vec;
 
 use super::rows::ParityRows;
+use super::simd::{Job, Registers, Simd};
 use crate::{Geometry, ParityRule};
 
 /// Parity rows, turned on their side: for each uncoded fragment, the parity fragments that it is part of.
@@ -47,94 +48,154 @@ impl ParityColumns {
     /// `scratch` keeps its memory from call to call; what is in it does not matter.
     #[must_use]
     pub fn complete_at(&self, lost: &[u64], scratch: &mut RankScratch) -> Option<u16> {
-        match self.stride {
-            1 => self.complete_at_in::<1>(lost, scratch),
-            2 => self.complete_at_in::<2>(lost, scratch),
-            3 => self.complete_at_in::<3>(lost, scratch),
-            4 => self.complete_at_in::<4>(lost, scratch),
-            5..=8 => self.complete_at_in::<8>(lost, scratch),
-            9..=16 => self.complete_at_in::<16>(lost, scratch),
-            17..=64 => self.complete_at_in::<64>(lost, scratch),
-            _ => self.complete_at_in::<256>(lost, scratch),
-        }
+        Registers::Widest.run(CompleteAt { columns: self, lost, scratch })
     }
 
-    /// With columns of at most `W` words.
-    fn complete_at_in<const W: usize>(&self, lost: &[u64], scratch: &mut RankScratch) -> Option<u16> {
-        let received: [u64; W] = self.received_parity(lost);
-        let rows = usize::from(self.parity);
-        // Per row that is some column's pivot, where its column starts.
-        scratch.pivots.clear();
-        scratch.pivots.resize(rows, NONE);
-        scratch.basis.clear();
-        let (mut last_lost, mut last_pivot) = (None, None);
-        for index in ones_below(lost, self.nb_frag) {
-            last_lost = Some(index);
-            let mut column = [0; W];
-            let start = usize::from(index) * self.stride;
-            for ((column, word), received) in
-                column.iter_mut().zip(&self.words[start..start + self.stride]).zip(&received)
-            {
-                *column = word & received;
-            }
-            loop {
-                // A column of zeros depends on the others: no parity tells them apart.
-                let pivot = lowest_one(&column)?;
-                let at = scratch.pivots[pivot];
-                if at == NONE {
-                    scratch.pivots[pivot] = scratch.basis.len() as u32;
-                    scratch.basis.extend_from_slice(&column);
-                    last_pivot = last_pivot.max(Some(pivot as u16));
-                    break;
-                }
-                for (column, basis) in column.iter_mut().zip(&scratch.basis[at as usize..][..W]) {
-                    *column ^= basis;
-                }
-            }
+    /// [`complete_at`](Self::complete_at), a receiver's worth of work that is worth wide registers.
+    #[inline(always)]
+    fn find(&self, lost: &[u64], scratch: &mut RankScratch) -> Option<u16> {
+        let uncoded = lost.iter().take(usize::from(self.nb_frag).div_ceil(64)).enumerate();
+        let losses: u32 = uncoded.map(|(i, word)| (word & below(self.nb_frag, i)).count_ones()).sum();
+        if losses == 0 {
+            return Some(self.nb_frag);
         }
-        Some(match (last_pivot, last_lost) {
-            (Some(pivot), _) => self.nb_frag + pivot + 1,
-            (None, Some(_)) => return None,
-            (None, None) => self.nb_frag,
-        })
+        let losses = losses as usize;
+        self.receive(lost, &mut scratch.received);
+        // The first words that are likely to be enough, and if they are not, all.
+        let (mut words, mut received) = (0, 0);
+        while words < self.stride && received < losses + SPARE {
+            received += scratch.received[words].count_ones() as usize;
+            words += 1;
+        }
+        if received < losses {
+            return None;
+        }
+        loop {
+            self.gather(lost, words, losses.next_multiple_of(LANES), scratch);
+            let pivot = latest_pivot(scratch, words, losses);
+            if pivot.is_some() || words == self.stride {
+                return pivot.map(|pivot| self.nb_frag + pivot as u16 + 1);
+            }
+            words = self.stride;
+        }
     }
 
     /// A one for each parity fragment that is not lost.
-    fn received_parity<const W: usize>(&self, lost: &[u64]) -> [u64; W] {
+    #[inline(always)]
+    fn receive(&self, lost: &[u64], received: &mut Vec<u64>) {
         let (skip, shift) = (usize::from(self.nb_frag) / 64, self.nb_frag % 64);
         let word = |i: usize| lost.get(i).copied().unwrap_or(0);
-        core::array::from_fn(|i| {
-            let low = word(skip + i) >> shift;
-            let high = if shift == 0 { 0 } else { word(skip + i + 1) << (64 - shift) };
-            !(low | high)
-        })
+        received.clear();
+        received.extend((0..self.stride).map(|i| {
+            let lost = word(skip + i) >> shift | word(skip + i + 1) << 1 << (63 - shift);
+            !lost & below(self.parity, i)
+        }));
+    }
+
+    /// The first words of the lost fragments' columns, as far as parity came: all first words, then all second
+    /// ones, `count` of each.
+    #[inline(always)]
+    fn gather(&self, lost: &[u64], words: usize, count: usize, scratch: &mut RankScratch) {
+        scratch.columns.clear();
+        scratch.columns.resize(words * count, 0);
+        let mut i = 0;
+        for (position, lost) in lost.iter().take(usize::from(self.nb_frag).div_ceil(64)).enumerate() {
+            let mut left = lost & below(self.nb_frag, position);
+            while left != 0 {
+                let index = position * 64 + left.trailing_zeros() as usize;
+                left &= left - 1;
+                let column = &self.words[index * self.stride..][..words];
+                for (word, (column, received)) in column.iter().zip(&scratch.received).enumerate() {
+                    scratch.columns[word * count + i] = column & received;
+                }
+                i += 1;
+            }
+        }
+    }
+}
+
+struct CompleteAt<'a> {
+    columns: &'a ParityColumns,
+    lost: &'a [u64],
+    scratch: &'a mut RankScratch,
+}
+
+impl Job for CompleteAt<'_> {
+    type Output = Option<u16>;
+
+    #[inline(always)]
+    fn run<S: Simd>(self, _simd: S) -> Option<u16> {
+        self.columns.find(self.lost, self.scratch)
     }
 }
 
 /// Memory that [`ParityColumns::complete_at`] works in.
 #[derive(Debug, Clone, Default)]
 pub struct RankScratch {
-    pivots: Vec<u32>,
-    basis: Vec<u64>,
+    received: Vec<u64>,
+    columns: Vec<u64>,
+    /// All ones for each column that the pivot is added to.
+    masks: Vec<[u64; LANES]>,
 }
 
-const NONE: u32 = u32::MAX;
+/// Parity fragments more than are lost that are looked at first.
+const SPARE: usize = 8;
 
-fn lowest_one(words: &[u64]) -> Option<usize> {
-    let (i, word) = words.iter().enumerate().find(|(_, word)| **word != 0)?;
-    Some(i * 64 + word.trailing_zeros() as usize)
+/// Columns that are worked on at once.
+const LANES: usize = 8;
+
+/// The latest of the rows that are pivots of the first `losses` columns; `None` if they depend on each other.
+///
+/// Each column in turn has its earliest one taken off all that follow. So the pivots are the earliest rows that
+/// are independent, whatever the order of the columns.
+#[inline(always)]
+fn latest_pivot(scratch: &mut RankScratch, words: usize, losses: usize) -> Option<usize> {
+    let count = losses.next_multiple_of(LANES);
+    let columns = &mut scratch.columns[..words * count];
+    let mut latest = 0;
+    for i in 0..losses {
+        let word = (0..words).find(|word| columns[word * count + i] != 0)?;
+        let pivot = columns[word * count + i].trailing_zeros();
+        latest = latest.max(word * 64 + pivot as usize);
+        // Columns before this one are done with; so is this one, from which the pivot takes all.
+        let start = i / LANES * LANES;
+        if word + 1 == words {
+            let added = columns[word * count + i];
+            for lanes in columns[word * count + start..].as_chunks_mut::<LANES>().0 {
+                for lane in lanes {
+                    *lane ^= added & ((*lane >> pivot & 1).wrapping_neg());
+                }
+            }
+            continue;
+        }
+        scratch.masks.clear();
+        scratch.masks.extend(
+            columns[word * count + start..(word + 1) * count].as_chunks::<LANES>().0.iter().map(|lanes| {
+                let mut masks = [0; LANES];
+                for (mask, lane) in masks.iter_mut().zip(lanes) {
+                    *mask = (lane >> pivot & 1).wrapping_neg();
+                }
+                masks
+            }),
+        );
+        for columns in columns.chunks_exact_mut(count).skip(word) {
+            let added = columns[i];
+            for (lanes, masks) in columns[start..].as_chunks_mut::<LANES>().0.iter_mut().zip(&scratch.masks) {
+                for (lane, mask) in lanes.iter_mut().zip(masks) {
+                    *lane ^= added & mask;
+                }
+            }
+        }
+    }
+    Some(latest)
 }
 
-/// Positions of the ones below `end`.
-fn ones_below(words: &[u64], end: u16) -> impl Iterator<Item = u16> {
-    let words = words.iter().take(usize::from(end).div_ceil(64)).enumerate();
-    words.flat_map(move |(i, word)| {
-        let below = usize::from(end) - i * 64;
-        let mut left = if below < 64 { word & ((1 << below) - 1) } else { *word };
-        core::iter::from_fn(move || {
-            let bit = (left != 0).then(|| left.trailing_zeros() as u16)?;
-            left &= left - 1;
-            Some(i as u16 * 64 + bit)
-        })
-    })
+/// The bits of word `i` whose positions are below `end`.
+#[inline(always)]
+fn below(end: u16, i: usize) -> u64 {
+    match usize::from(end).saturating_sub(i * 64) {
+        0 => 0,
+        left @ 1..64 => (1 << left) - 1,
+        _ => u64::MAX,
+    }
 }
