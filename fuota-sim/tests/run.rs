@@ -256,7 +256,8 @@ fn every_mistake_gets_one_clear_line_and_exit_code_1() {
 
 #[test]
 fn every_type_shows_its_stages_and_takes_flags_that_it_does_not_use() {
-    let all = ["--periodicity", "2", "--session-start", "+12h", "--reboot-time", "2024-05-18T12:53:02Z"];
+    let times = ["--session-start", "+12h", "--reboot-time", "2024-05-18T12:53:02Z"];
+    let all = [&["--periodicity", "2", "--ack-reception"][..], &times].concat();
     let (setup, session, end) = (["McGroupSetup"], ["McClassSession"], ["DataFragment"]);
     let binary = [&setup[..], &["FragSessionSetup"], &session, &end, &["FragSessionStatus"]].concat();
     let firmware =

@@ -135,6 +135,8 @@ struct Parameters {
     /// Exponent of the ping slot period; `null` in class C.
     periodicity: Option<u8>,
     package_version: u8,
+    /// Whether devices of version 2 were asked to report completion by themselves.
+    ack_reception: bool,
     /// Seconds from the start; `null`: computed.
     session_start_s: Option<f64>,
     /// `null` but for firmware updates.
@@ -341,6 +343,7 @@ impl Parameters {
                 SessionClass::C => None,
             },
             package_version: scenario.package_version.number(),
+            ack_reception: scenario.ack_reception,
             session_start_s: scenario.session_start.map(from_start),
             firmware_version: firmware.map(|firmware| firmware.target.to_string()),
             reboot_time_s: firmware.and_then(|firmware| firmware.reboot).map(from_start),

@@ -39,6 +39,8 @@ pub struct Scenario {
     pub class: SessionClass,
     /// Version of every package that has two.
     pub package_version: PackageVersion,
+    /// Whether devices of version 2 are asked to report completion by themselves (TS004-2.0.0 §3.3).
+    pub ack_reception: bool,
     /// When the multicast session starts; computed when unset.
     pub session_start: Option<GpsInstant>,
     /// The data block that every device shall hold at the end; not used by a multicast setup campaign.
@@ -91,6 +93,7 @@ impl Default for Scenario {
             kind: Kind::Binary,
             class: SessionClass::C,
             package_version: PackageVersion::V1,
+            ack_reception: false,
             session_start: None,
             image: Vec::new(),
             fleet: vec![DeviceGroup::default()],

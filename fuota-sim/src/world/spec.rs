@@ -60,6 +60,7 @@ pub(super) fn spec(scenario: &Scenario) -> CampaignSpec {
     };
     spec.devices = (0..).zip(periods).map(device).collect();
     spec.session_start = scenario.session_start;
+    spec.ack_reception = scenario.ack_reception;
     spec.groups = vec![GroupSpec { parameters, redundancy: scenario.redundancy }];
     spec.multicast_duty = scenario.multicast_duty;
     spec.framing = scenario.framing;

@@ -44,6 +44,19 @@ fn both_versions_bring_the_file_through_losses_by_their_own_parity_rules() {
 }
 
 #[test]
+fn devices_that_report_completion_by_themselves_leave_less_to_ask_for() {
+    let asked = |ack_reception| {
+        let (record, _) = stages(&Scenario { package_version: V2, ack_reception, ..lossy() });
+        let stage = |kind| record.stages.iter().find(|report| report.stage == kind).copied().unwrap();
+        (stage(StageKind::FragSessionStatus).answers, record.bytes_checked)
+    };
+    let (with, without) = (asked(true), asked(false));
+    assert_eq!((with.1, without.1), (20, 20));
+    // Reports that come while fragments still travel are nobody's answer.
+    assert!(with.0 < without.0, "{with:?} {without:?}");
+}
+
+#[test]
 fn in_class_b_fragments_start_in_ping_slots() {
     for (package_version, periodicity) in [(V1, 0), (V2, 2)] {
         let class = class_b(periodicity);

@@ -48,6 +48,10 @@ pub(crate) struct RunArgs {
     #[arg(long, value_name = "N", value_parser = RangedU64ValueParser::<u8>::new().range(1..=2))]
     pub(crate) package_version: Option<u8>,
 
+    /// Have devices report completion by themselves; version 2 of the packages only
+    #[arg(long)]
+    pub(crate) ack_reception: bool,
+
     /// When the multicast session starts: RFC 3339, GPS seconds or an offset such as +6h [default: computed]
     #[arg(long, value_name = "TIME", value_parser = moment)]
     pub(crate) session_start: Option<GpsInstant>,

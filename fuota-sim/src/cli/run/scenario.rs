@@ -110,6 +110,7 @@ fn apply_campaign(args: &RunArgs, scenario: &mut Scenario) -> Result<(), RunErro
     }
     let version = |number| if number == 1 { PackageVersion::V1 } else { PackageVersion::V2 };
     set(&mut scenario.package_version, args.package_version.map(version));
+    scenario.ack_reception |= args.ack_reception;
     scenario.session_start = args.session_start.or(scenario.session_start);
     set(&mut scenario.redundancy, args.redundancy.map(Redundancy::Fec));
     if args.redundancy.is_some() && args.scenario.is_some() {

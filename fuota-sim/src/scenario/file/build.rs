@@ -103,6 +103,7 @@ fn campaign(scenario: &mut Scenario, keys: &schema::Campaign, place: &Place<'_>)
     };
     scenario.package_version =
         if keys.package_version.0 == 1 { PackageVersion::V1 } else { PackageVersion::V2 };
+    scenario.ack_reception = keys.ack_reception;
     scenario.session_start = keys.session_start.map(from_start);
     if let Some(longest) = keys.max_duration {
         scenario.max_duration = longest.0;

@@ -36,6 +36,7 @@ pub(super) struct Campaign {
     #[serde(rename = "type")]
     pub(super) kind: Kind,
     pub(super) package_version: Version,
+    pub(super) ack_reception: bool,
     pub(super) image: Option<Spanned<PathBuf>>,
     pub(super) image_size: Option<Spanned<u32>>,
     pub(super) redundancy: Option<Share>,
