@@ -74,6 +74,11 @@ impl Work {
         repeated(move || batch::encode(geometry, rule, &image, parity))
     }
 
+    fn encode_plainly(&self) -> Repeated<'static> {
+        let Self { geometry, rule, parity, image } = self.clone();
+        repeated(move || batch::encode_plainly(geometry, rule, &image, parity))
+    }
+
     /// Fragments that come through at one loss in ten, and a few more parity fragments than are lost.
     fn received(&self) -> Result<Received, Box<dyn Error>> {
         let encoder = Encoder::new(self.geometry, self.rule, &self.image)?;
@@ -108,14 +113,16 @@ pub(super) fn all(quick: bool) -> Result<Vec<Case>, Box<dyn Error>> {
             let rows = ParityRows::first(geometry, rule, parity);
             repeated(move || batch::encode_with(&rows, geometry, &image))
         })?,
-        middle.against_lrwn("encode, no SIMD detection,", Some((12.0, 12.0)), {
-            let Work { geometry, rule, parity, image } = middle.clone();
-            repeated(move || batch::encode_plainly(geometry, rule, &image, parity))
-        })?,
+        middle.against_lrwn("encode, no SIMD detection,", Some((12.0, 12.0)), middle.encode_plainly())?,
     ];
     for (rule, target) in [(ParityRule::V1, 45.0), (ParityRule::V2, 38.0)] {
         let large = Work::new(4267, 48, 1280, rule)?;
         cases.push(large.against_lrwn("encode", Some((target, target)), large.encode())?);
+        cases.push(large.against_lrwn(
+            "encode, no SIMD detection,",
+            Some((12.0, 12.0)),
+            large.encode_plainly(),
+        )?);
     }
     cases.push(Case {
         name: format!("{} / raptorq", middle.name("encode")),
