@@ -27,15 +27,28 @@ fn check(input: &mut Unstructured<'_>) -> Result<()> {
     if input.ratio(1_u8, 3_u8)? { rows(input, rule) } else { session(input, rule) }
 }
 
-/// A few rows of any M, drawn both ways.
+/// A few rows of any M, drawn both ways, and their parity fragments.
 fn rows(input: &mut Unstructured<'_>, rule: ParityRule) -> Result<()> {
     let m = input.int_in_range(1..=16383_u16)?;
     let first = input.int_in_range(1..=16383_u16)?;
-    let drawn = ParityRows::new(m, rule, first..first.saturating_add(3));
+    let count = input.int_in_range(1..=40_u16)?;
+    let frag_size = input.int_in_range(1..=255_u8)?;
+    let drawn = ParityRows::new(m, rule, first..first.saturating_add(count));
     for (k, row) in (first..).zip(drawn.iter()) {
         let fast = (0..usize::from(m)).map(|i| row[i / 64] >> (i % 64) & 1 != 0);
         assert!(fast.eq(naive::row(rule, m.into(), k.into())), "{rule:?} M = {m} k = {k}");
     }
+    let padding = input.int_in_range(0..=frag_size - 1)?;
+    let Ok(geometry) = Geometry::from_session(m, frag_size, padding) else { return Ok(()) };
+    let seed = input.arbitrary::<u8>()?;
+    let image: Vec<u8> = (0..geometry.image_len()).map(|i| (i * i / 7).to_le_bytes()[0] ^ seed).collect();
+    let uncoded = naive::cut(&image, frag_size.into());
+    let parity = batch::encode_with(&drawn, geometry, &image).expect("rows and image are the geometry's");
+    // One of them is enough, since fragments are picked octet by octet in the twin.
+    let probe = input.int_in_range(0..=drawn.len() - 1)?;
+    let k = u32::from(first) + u32::try_from(probe).expect("at most 40");
+    let fragment = &parity[probe * usize::from(frag_size)..][..frag_size.into()];
+    assert_eq!(fragment, naive::fragment(rule, &uncoded, u32::from(m) + k), "{rule:?} M = {m} k = {k}");
     Ok(())
 }
 
