@@ -19,7 +19,7 @@ use super::{
 };
 use crate::record::{RoundRecord, RunRecord};
 use crate::scenario::{DeviceGroup, Link, Scenario};
-use crate::world::START;
+use crate::world::{KEEP_BYTES, START};
 
 /// Version of the report's shape: goes up when a field changes its meaning or disappears.
 pub const SCHEMA_VERSION: u32 = 2;
@@ -59,6 +59,8 @@ pub struct Report {
     energy: Energy,
     /// When the class C session opened; `null` if it was never scheduled.
     session_start_s: Option<f64>,
+    /// Devices that keep every octet of the block; those beyond keep their decoder's rank.
+    bytes_kept: u32,
     /// Devices whose reassembled image was compared with the file.
     bytes_checked: u32,
     stages: Vec<Stage>,
@@ -257,6 +259,7 @@ impl Report {
             duration_s: seconds(record.duration),
             energy: Energy::new(scenario, record),
             session_start_s: record.session_start.map(|start| seconds(start.since(record.started))),
+            bytes_kept: scenario.devices().min(KEEP_BYTES),
             bytes_checked: record.bytes_checked,
             stages: record.stages.iter().map(|stage| Stage::new(stage, record)).collect(),
             rounds: record.rounds.iter().map(|round| Round::new(round, record)).collect(),

@@ -1,7 +1,8 @@
-//! What a run leaves for people and scripts: the summary, `report.json`, `devices.csv` and `timeline.svg`.
+//! What a run leaves for people and scripts: the summary, `report.json`, `devices.csv`, `timeline.svg` and `report.html`.
 
 mod devices;
 mod json;
+mod page;
 mod summary;
 mod timeline;
 
@@ -18,6 +19,7 @@ use fuota_fec::structure::{self, Weakness};
 
 pub use self::devices::write_devices;
 pub use self::json::{Report, SCHEMA_VERSION};
+pub use self::page::page;
 pub use self::summary::summary;
 pub use self::timeline::{TimelineError, timeline_svg};
 

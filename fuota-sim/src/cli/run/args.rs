@@ -152,7 +152,7 @@ pub(crate) struct RunArgs {
     #[arg(long)]
     pub(crate) seed: Option<u64>,
 
-    /// Write report.json, devices.csv and timeline.svg into this folder
+    /// Write report.html, report.json, devices.csv and timeline.svg into this folder
     #[arg(long, value_name = "DIR")]
     pub(crate) out: Option<PathBuf>,
 

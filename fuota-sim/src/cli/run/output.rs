@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use super::error::RunError;
 use crate::bulk::BulkRecord;
 use crate::record::RunRecord;
-use crate::report::{timeline_svg, write_devices};
+use crate::report::{page, timeline_svg, write_devices};
 use crate::scenario::Scenario;
 
 /// A folder that exists and takes the reports.
@@ -30,7 +30,9 @@ impl OutputFolder {
         self.file("report.json", |out| out.write_all(report.as_bytes()))?;
         self.file("devices.csv", |out| write_devices(scenario, record, out).map_err(io::Error::other))?;
         let svg = timeline_svg(scenario, record).map_err(RunError::report("timeline.svg"))?;
-        self.file("timeline.svg", |out| out.write_all(svg.as_bytes()))
+        self.file("timeline.svg", |out| out.write_all(svg.as_bytes()))?;
+        let page = page(record, report, &svg).map_err(RunError::report("report.html"))?;
+        self.file("report.html", |out| out.write_all(page.as_bytes()))
     }
 
     /// Writes the report of a transfer, and a row per device.
