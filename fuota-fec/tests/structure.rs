@@ -4,7 +4,7 @@
 
 mod common;
 
-use fuota_fec::structure::pick_frag_size;
+use fuota_fec::structure::{covers_late, pick_frag_size};
 use fuota_fec::{Decoder, Geometry, Mode, ParityRule, Progress, words};
 
 /// Share of receivers that need more than ten fragments beyond M.
@@ -43,6 +43,15 @@ fn multiples_of_64_strand_receivers_and_their_neighbours_do_not() {
         let beside = share_of_stragglers(rule, 831, 20, 1000);
         assert!(trapped > 0.05, "{rule:?}: {trapped} of the receivers need more than ten extra at M = 832");
         assert!(beside < 0.01, "{rule:?}: {beside} of the receivers need more than ten extra at M = 831");
+    }
+}
+
+#[test]
+fn late_coverage_keeps_receivers_waiting_at_low_loss() {
+    for (m, late) in [(50, true), (60, true), (49, false), (53, false)] {
+        assert_eq!(covers_late(ParityRule::V1, m), late, "M = {m}");
+        let share = share_of_stragglers(ParityRule::V1, m, 5, 3000);
+        assert_eq!(share > 0.03, late, "{share} of the receivers need more than ten extra at M = {m}");
     }
 }
 

@@ -65,6 +65,20 @@ pub fn latest_coverage(rule: ParityRule, nb_frag: u16) -> Option<(u16, u16)> {
     (0..).zip(rows).map(|(fragment, row)| (row, fragment)).max()
 }
 
+/// Whether some fragment is covered so late that random rows of the same weight would leave one uncovered until then
+/// in less than one case of twenty: [`Weakness::LateCoverage`](super::Weakness::LateCoverage).
+#[must_use]
+pub fn covers_late(rule: ParityRule, nb_frag: u16) -> bool {
+    let passed_over = match rule {
+        // Half as many draws as there are fragments: each is missed with probability e^(-1/2).
+        ParityRule::V1 => 0.6065,
+        ParityRule::V2 => 0.5,
+    };
+    let rows = latest_coverage(rule, nb_frag).map_or(TWIN_ROWS, |(row, _)| row);
+    let uncovered = (1..rows).fold(f64::from(nb_frag), |expected, _| expected * passed_over);
+    nb_frag > 3 && uncovered < 0.05
+}
+
 #[expect(clippy::cast_possible_truncation, reason = "a word has 16 bits")]
 const fn trailing_zeros(word: u16) -> u16 {
     word.trailing_zeros() as u16
@@ -132,5 +146,8 @@ mod tests {
     fn coverage_can_come_late() {
         assert_eq!(latest_coverage(ParityRule::V1, 50), Some((16, 41)));
         assert_eq!(latest_coverage(ParityRule::V1, 1), None);
+        let late = |rule| (20..=100).filter(move |m| covers_late(rule, *m));
+        assert!(late(ParityRule::V1).eq([21, 42, 43, 44, 50, 60, 84, 92, 98]));
+        assert!(late(ParityRule::V2).eq([20, 36, 41, 51, 80, 86]));
     }
 }

@@ -101,7 +101,8 @@ pub(super) fn run(args: &Args) -> Outcome {
     let (mut complete_at, mut missing, mut refused) = (None, args.nb_frag, 0_usize);
     for (place, line) in (1..).zip(BufReader::new(input).lines()) {
         let wrong = |error: &dyn std::error::Error| format!("{}:{place}: {error}", args.input.display());
-        let line: Line = serde_json::from_str(&line?).map_err(|error| wrong(&error))?;
+        let line: Line =
+            serde_json::from_str(&line.map_err(|error| wrong(&error))?).map_err(|error| wrong(&error))?;
         let n = FragmentNumber::try_from(line.n).map_err(|error| wrong(&error))?;
         let data = hex::decode(&line.data).map_err(|error| wrong(&error))?;
         match insert(n, &data, &mut store) {
