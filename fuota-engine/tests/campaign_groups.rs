@@ -171,11 +171,16 @@ fn a_configured_start_is_kept_or_the_campaign_fails() {
     assert_eq!(stage.run().complete, 1);
     assert_eq!(stage.multicasts[0].0, start + Duration::from_secs(4));
 
-    spec.session_start = Some(START + Duration::from_secs(5));
-    let mut stage = Stage::new(spec);
-    let outcome = stage.run();
-    assert_eq!((outcome.status, outcome.cause), (CampaignStatus::Failed, Some(Cause::SessionStartPassed)));
-    assert_eq!(stage.campaign.stages().last().map(|report| report.stage), Some(StageKind::McClassSession));
+    // Device 1 has answered both set-up requests after five seconds, with ten to go before a start makes sense.
+    for (secs, stage_then) in [(4, StageKind::FragSessionSetup), (12, StageKind::McClassSession)] {
+        spec.session_start = Some(START + Duration::from_secs(secs));
+        let mut stage = Stage::new(spec.clone());
+        let outcome = stage.run();
+        let expected = (CampaignStatus::Failed, Some(Cause::SessionStartPassed));
+        assert_eq!((outcome.status, outcome.cause), expected, "{secs} s");
+        assert_eq!(stage.campaign.stages().last().map(|report| report.stage), Some(stage_then), "{secs} s");
+        assert!(stage.now <= START + Duration::from_secs(secs), "no later than it is known");
+    }
 }
 
 #[test]

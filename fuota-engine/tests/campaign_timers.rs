@@ -107,6 +107,23 @@ fn a_tight_session_lasts_for_the_rounds_and_polls_it_may_need() {
 }
 
 #[test]
+fn the_silent_are_still_asked_when_the_session_is_over() {
+    // A tight session ends a minute after the poll's window; device 1 answers the fourth question only.
+    let mut spec = spec(7);
+    spec.config.session_duration = SessionDuration::Tight;
+    let mut stage = Stage::new(spec).device(1, |heard, nth, now| match heard {
+        Heard::Status { .. } if nth < 4 => None,
+        _ => good(heard, now),
+    });
+    assert_eq!(stage.run().complete, 7);
+    let session_end = stage.events.iter().find_map(|event| match event {
+        Event::SessionScheduled { start, duration, .. } => Some(*start + *duration),
+        _ => None,
+    });
+    assert!(Some(stage.now) > session_end);
+}
+
+#[test]
 fn reports_are_waited_for_longer_in_a_larger_group() {
     let mut spec = spec(3);
     spec.config.summary_report_delay_factor = Duration::from_millis(1_500);

@@ -22,6 +22,14 @@ impl Campaign {
         self.ledger.stages().last().map_or(self.started, |report| report.started)
     }
 
+    /// The start that the operator wants, while no session is scheduled yet and the end is not decided.
+    pub(super) fn configured_start(&self) -> Option<GpsInstant> {
+        let ahead = self.outcome.is_none()
+            && !matches!(self.phase, Phase::Closing(_) | Phase::Over)
+            && self.stage() < Some(StageKind::McClassSession);
+        self.plan.spec.session_start.filter(|_| ahead)
+    }
+
     /// Whether devices are being asked this, or were and may still answer.
     pub(super) fn phase_asks(&self, question: Question) -> bool {
         match self.phase {

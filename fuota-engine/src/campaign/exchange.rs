@@ -133,12 +133,12 @@ impl Campaign {
         let (port, payload) = request(question, &self.plan, &member, group, ingredient)?;
         let expires_at = match question {
             Question::Session => session.map_or(self.deadline, |session| session.start),
-            Question::FragSessionStatus => session.map_or(self.deadline, |session| session.end),
             _ if question.is_clean_up() => self.clean_up_ends_at,
             // A set-up request that comes once fragments travel would wipe a running session of version 1.
             _ if self.stage() < Some(StageKind::McClassSession) => {
-                self.plan.spec.session_start.map_or(self.deadline, |start| start.min(self.deadline))
+                self.configured_start().map_or(self.deadline, |start| start.min(self.deadline))
             }
+            // A device keeps its fragmentation session when the multicast session is over.
             _ => self.deadline,
         };
         let dest = Dest::Unicast(member.dev_eui);

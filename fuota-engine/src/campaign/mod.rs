@@ -82,7 +82,7 @@ use fuota_proto::McGroupId;
 
 use self::closing::Closing;
 pub use self::estimate::Estimate;
-use self::event::{CampaignStatus, DeviceReport, Event, Outcome, StageKind, StageReport, Warning};
+use self::event::{CampaignStatus, Cause, DeviceReport, Event, Outcome, StageKind, StageReport, Warning};
 use self::firmware::AfterProcessing;
 use self::io::{Dest, GroupOrder, Input, Output};
 use self::ledger::Ledger;
@@ -298,6 +298,9 @@ impl Campaign {
             {
                 self.time_up();
             }
+            if self.configured_start().is_some_and(|start| self.now >= start) {
+                self.close(CampaignStatus::Failed, Some(Cause::SessionStartPassed));
+            }
             if matches!(self.phase, Phase::Closing(_) | Phase::Over) {
                 return;
             }
@@ -345,6 +348,6 @@ impl Campaign {
             Phase::Transfer | Phase::Probing { .. } | Phase::Polling => self.multicast_wakes_at(),
         };
         let deadline = self.outcome.is_none().then_some(self.deadline);
-        [deadline, self.roster.next_timer(), phase].into_iter().flatten().min()
+        [deadline, self.configured_start(), self.roster.next_timer(), phase].into_iter().flatten().min()
     }
 }

@@ -310,6 +310,7 @@ impl Stage {
 
     fn transmit(&mut self, tx: Transmit) {
         assert!(tx.not_before >= self.now);
+        assert!(tx.expires_at > self.now, "{} has expired before it is handed over", name(&tx));
         match tx.dest {
             Dest::Unicast(DevEui(n)) => {
                 self.unicasts.push((self.now, tx.clone()));
