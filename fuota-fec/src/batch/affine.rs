@@ -30,15 +30,19 @@ pub(super) struct Product<'a> {
 /// The matrices of eight fragments in one tile.
 type Matrices = [[u64; 4]; QUADS];
 
-/// Octets of matrices that leave room for the rest in the second cache. More fragments are worked through in parts.
-const CACHE: usize = 64 << 10;
+/// Octets of matrices that are made at once: so few that two parts do for most blocks, and never more than leave room
+/// in the second cache.
+const FEW: usize = 64 << 10;
+const MOST: usize = 256 << 10;
 
 impl GfniJob for Product<'_> {
     #[inline(always)]
     fn run(self, gfni: Gfni) {
         let tiles = self.size.div_ceil(TILE);
         // Of 64 fragments each, as many as there are bits in a word of a row.
-        let words = (CACHE / (8 * size_of::<Matrices>() * tiles)).clamp(1, self.rows.stride.max(1));
+        let words_of = |octets: usize| (octets / (8 * size_of::<Matrices>() * tiles)).max(1);
+        let words =
+            self.rows.stride.div_ceil(2).min(words_of(MOST)).max(words_of(FEW)).min(self.rows.stride.max(1));
         let mut matrices = vec![[[0; 4]; QUADS]; 8 * words * tiles];
         let mut picks = vec![[0; EIGHTS]; 8 * words];
         let mut sums = vec![[0; EIGHTS]; (TILE * tiles).next_multiple_of(8)];
