@@ -15,7 +15,7 @@ use fuota_engine::config::CleanUp;
 use fuota_engine::percent::Percent;
 use fuota_engine::time::GpsInstant;
 use fuota_proto::Version;
-use fuota_proto::firmware::v1::{DevUpgradeImageAns, Downlink};
+use fuota_proto::firmware::v1::{DevUpgradeImageAns, DevVersionAns, Downlink};
 use fuota_proto::multicast::v1::Downlink as Session;
 
 /// The version that the update leads to; devices run version 1 before.
@@ -154,6 +154,30 @@ fn a_device_that_had_failed_and_reports_the_target_has_been_updated_all_the_same
     assert_eq!(complete, 1);
     let first_fragment = first_fragment.unwrap();
     assert_eq!(run(Some(first_fragment + Duration::from_secs(20))).0, 2);
+}
+
+#[test]
+fn a_report_that_comes_twice_counts_once() {
+    // Two reports from the wrong hardware, and from another device two of which only the second names the target.
+    let mut spec = update(3, None);
+    spec.config.success_threshold = Percent::whole(50);
+    let mut first = Stage::new(spec.clone());
+    first.run();
+    let after = |secs| first.multicasts.last().unwrap().0.since(START) + Duration::from_secs(secs);
+    let other = DevVersionAns { fw_version: Version(TARGET), hw_version: Version(5) };
+    let mut stage = Stage::new(spec);
+    for n in 1..=3 {
+        stage = stage.device(n, |heard, _, now| updated(heard, now));
+    }
+    stage.answer_at(after(20), 1, firmware(&other.into()));
+    stage.answer_at(after(40), 1, firmware(&other.into()));
+    stage.answer_at(after(20), 2, firmware(&other.into()));
+    stage.answer_at(after(40), 2, dev_version(TARGET));
+    let outcome = stage.run();
+    assert_eq!((outcome.complete, outcome.failed), (2, 1));
+    assert_eq!(reason(&stage, 1), Some(FailureReason::WrongHardware));
+    let report = stage.campaign.stages().last().unwrap();
+    assert_eq!((report.succeeded, report.failed), (2, 1));
 }
 
 #[test]

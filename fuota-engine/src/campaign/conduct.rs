@@ -86,7 +86,13 @@ impl Campaign {
     /// Decides how a device stands.
     pub(super) fn conclude(&mut self, index: u32, standing: Standing) {
         self.withdraw(index);
-        self.roster.conclude(index, standing, self.ledger.ordinal(), self.now);
+        let ordinal = self.ledger.ordinal();
+        let failed_here = self.roster.get(index).is_some_and(|member| member.has_failed_in(ordinal));
+        if failed_here {
+            // It was counted when it failed; if it fails for another reason now, it still counts once.
+            self.ledger.note(|report| report.failed -= 1);
+        }
+        self.roster.conclude(index, standing, ordinal, self.now);
         if let Some(report) = self.roster.get(index).map(Member::report) {
             self.tell(Event::Device(report));
         }

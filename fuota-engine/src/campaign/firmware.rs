@@ -119,8 +119,9 @@ impl Campaign {
         let Some(&member) = self.roster.get(index) else { return false };
         // Before any fragment was sent, it cannot be this campaign's doing.
         let transferred = self.stage().is_some_and(|stage| stage >= StageKind::DataFragment);
+        let wrong_hardware = spec.hardware.is_some_and(|wanted| wanted.get() != hardware);
         // Whatever it failed for, a device that runs the target has been updated.
-        let returns = transferred && firmware == spec.target.get();
+        let returns = transferred && firmware == spec.target.get() && !wrong_hardware;
         if !(member.is_running() || self.is_late(&member) || (returns && !member.has_succeeded())) {
             return false;
         }
@@ -128,7 +129,6 @@ impl Campaign {
         if verifying {
             self.admit_answer(index, Question::DevVersion);
         }
-        let wrong_hardware = spec.hardware.is_some_and(|wanted| wanted.get() != hardware);
         if firmware == spec.target.get() && wrong_hardware {
             self.fail(index, FailureReason::WrongHardware);
         } else if firmware == spec.target.get() {

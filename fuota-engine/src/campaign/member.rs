@@ -154,6 +154,11 @@ impl Member {
         self.standing.is_silent() && self.decided_in == stage
     }
 
+    /// Whether it failed in the `stage`-th stage.
+    pub(super) const fn has_failed_in(&self, stage: u32) -> bool {
+        matches!(self.standing, Standing::Failed(..)) && self.decided_in == stage
+    }
+
     /// Whether it has what the campaign is for.
     pub(super) fn has_succeeded(&self) -> bool {
         matches!(self.standing, Standing::Complete | Standing::UpToDate)
