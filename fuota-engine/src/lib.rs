@@ -12,6 +12,8 @@ pub mod campaign;
 #[cfg(feature = "alloc")]
 pub mod config;
 pub mod device;
+#[cfg(feature = "driver")]
+pub mod driver;
 pub mod ids;
 pub mod percent;
 pub mod region;

@@ -1,0 +1,395 @@
+//! What has to outlive the process, as the driver needs it.
+//!
+//! A store keeps campaigns: what each was started with, its journal of records, a snapshot that bounds the replay, how
+//! its devices stand (for people to query), and who may write to it. Plans, records and snapshots are octets here:
+//! their format and its versions are [`record`](crate::campaign::record)'s business, so a store never has to change
+//! with them.
+//!
+//! # Leases
+//! A campaign is written by whoever holds its lease. Each time it changes hands its *token* grows, and a write under
+//! an older token, or after the lease has run out, is refused with [`StoreError::Fenced`]. Times are the store's own:
+//! nodes' clocks need not agree.
+
+use std::error::Error;
+use std::fmt;
+use std::time::Duration;
+
+use async_trait::async_trait;
+
+use crate::campaign::event::{CampaignStatus, DeviceReport, StageKind};
+use crate::ids::{DevEui, GroupId};
+
+/// A durable home for campaigns, shared by as many nodes as it can serve.
+///
+/// Every method has its whole effect or none, whatever fails and whenever; once it has answered `Ok`, what it did
+/// survives a power cut.
+#[async_trait]
+pub trait Store: Send + Sync {
+    /// Keeps a new campaign, that nobody holds yet.
+    ///
+    /// # Errors
+    /// [`StoreError::Claimed`] if one of its devices already has that fragmentation index or group identifier in a
+    /// campaign that is not over; [`StoreError::Quota`] if its tenant has as many campaigns or devices as it may.
+    async fn create(&self, campaign: &NewCampaign) -> Result<CampaignId, StoreError>;
+
+    /// What a campaign was started with.
+    ///
+    /// # Errors
+    /// [`StoreError::Unknown`] if there is no such campaign.
+    async fn load(&self, id: CampaignId) -> Result<StoredCampaign, StoreError>;
+
+    /// The campaigns of one tenant, or of all, oldest first.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    async fn list(&self, tenant: Option<&Tenant>) -> Result<Vec<Listing>, StoreError>;
+
+    /// At most `most` records from the `first`-th on, counted from 0, in order. Fewer than `most` only at the end.
+    ///
+    /// # Errors
+    /// [`StoreError::Unknown`] if there is no such campaign.
+    async fn records(&self, id: CampaignId, first: u64, most: u32) -> Result<Vec<Vec<u8>>, StoreError>;
+
+    /// The latest snapshot, if there is one.
+    ///
+    /// # Errors
+    /// [`StoreError::Unknown`] if there is no such campaign.
+    async fn snapshot(&self, id: CampaignId) -> Result<Option<Snapshot>, StoreError>;
+
+    /// Takes a campaign that nobody holds, or whose lease has run out, for `ttl` from now. Its token is larger than any
+    /// before. A node that asks for what it holds itself has been restarted: it gets the campaign at once, under a new
+    /// token.
+    ///
+    /// # Errors
+    /// [`StoreError::Held`] while somebody else's lease runs.
+    async fn acquire(&self, id: CampaignId, node: &str, ttl: Duration) -> Result<Lease, StoreError>;
+
+    /// Takes one campaign that is not over and that nobody holds, or whose lease has run out, the oldest first; `None`
+    /// if there is none.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    async fn acquire_any(&self, node: &str, ttl: Duration) -> Result<Option<Lease>, StoreError>;
+
+    /// Prolongs a lease that still runs to `ttl` from now.
+    ///
+    /// # Errors
+    /// [`StoreError::Fenced`] if it has run out, or somebody else holds the campaign.
+    async fn renew(&self, lease: &Lease, ttl: Duration) -> Result<(), StoreError>;
+
+    /// Gives a campaign back, so that others need not wait for the lease to run out. A lease that is no longer valid
+    /// is given back already.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    async fn release(&self, lease: &Lease) -> Result<(), StoreError>;
+
+    /// Adds a batch to a campaign, all or nothing. `batch.first` must be the number of records so far: whoever lost
+    /// track must load them first. The same batch once more is taken for done, since its first answer may have been lost.
+    ///
+    /// # Errors
+    /// [`StoreError::Fenced`] if the lease is no longer valid; [`StoreError::OutOfSequence`] for a gap, or other
+    /// records in the same place; [`StoreError::Claimed`] if a device's new index is taken.
+    async fn append(&self, lease: &Lease, batch: &Batch) -> Result<(), StoreError>;
+
+    /// Keeps a snapshot in place of the one before. Records that it covers may be forgotten.
+    ///
+    /// # Errors
+    /// [`StoreError::Fenced`] if the lease is no longer valid; [`StoreError::OutOfSequence`] if it covers records that
+    /// the store does not have.
+    async fn put_snapshot(&self, lease: &Lease, snapshot: &Snapshot) -> Result<(), StoreError>;
+
+    /// Sets `count` frame counters of a group aside, never to be handed out again, and returns the first. For network
+    /// servers that leave the counters to the engine.
+    ///
+    /// # Errors
+    /// [`StoreError::Fenced`] if the lease is no longer valid; [`StoreError::CountersExhausted`] beyond 2^32.
+    async fn reserve_counters(&self, lease: &Lease, group: GroupId, count: u32) -> Result<u32, StoreError>;
+
+    /// Keeps a secret of a group, sealed by the caller, unless there is one; returns the one that is kept.
+    ///
+    /// # Errors
+    /// [`StoreError::Unknown`] if there is no such campaign.
+    async fn secret(&self, id: CampaignId, group: GroupId, sealed: &[u8]) -> Result<Vec<u8>, StoreError>;
+
+    /// Keeps a note of something that an operator ordered.
+    ///
+    /// # Errors
+    /// [`StoreError::Unknown`] if there is no such campaign.
+    async fn audit(&self, id: CampaignId, entry: &AuditEntry) -> Result<(), StoreError>;
+
+    /// How the devices of a campaign stand, from the `first`-th on in the plan's order, at most `most`.
+    ///
+    /// # Errors
+    /// [`StoreError::Unknown`] if there is no such campaign.
+    async fn devices(&self, id: CampaignId, first: u32, most: u32) -> Result<Vec<DeviceRow>, StoreError>;
+}
+
+/// A campaign's name in the store.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct CampaignId(pub u64);
+
+impl fmt::Display for CampaignId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+/// Whose campaign it is.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Tenant(pub String);
+
+impl fmt::Display for Tenant {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+/// A campaign to be kept.
+#[derive(Clone, Debug)]
+pub struct NewCampaign {
+    /// Whose it is.
+    pub tenant: Tenant,
+    /// What people call it.
+    pub name: String,
+    /// The plan without its image.
+    pub plan: Vec<u8>,
+    /// The data block; kept once, however many campaigns send it.
+    pub image: Vec<u8>,
+    /// Its devices, in the plan's order.
+    pub devices: Vec<Claim>,
+}
+
+/// What a campaign takes of a device's four fragmentation indices and four groups, until it is over.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Claim {
+    /// The device.
+    pub dev_eui: DevEui,
+    /// Index of its fragmentation session, 0 to 3; `None` if the campaign sends no data block.
+    pub frag_index: Option<u8>,
+    /// Its name for the group, 0 to 3.
+    pub mc_group_id: u8,
+}
+
+/// A campaign as it was started.
+#[derive(Clone, Debug)]
+pub struct StoredCampaign {
+    /// Whose it is.
+    pub tenant: Tenant,
+    /// What people call it.
+    pub name: String,
+    /// The plan without its image.
+    pub plan: Vec<u8>,
+    /// The data block.
+    pub image: Vec<u8>,
+    /// How many records there are.
+    pub records: u64,
+}
+
+/// A campaign as people see it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Listing {
+    /// Its name in the store.
+    pub id: CampaignId,
+    /// Whose it is.
+    pub tenant: Tenant,
+    /// What people call it.
+    pub name: String,
+    /// How far it is; `None` before the first batch.
+    pub standing: Option<Standing>,
+}
+
+/// How far a campaign is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Standing {
+    /// Its status.
+    pub status: CampaignStatus,
+    /// The stage under way, or the last.
+    pub stage: StageKind,
+    /// Devices that have what the campaign is for.
+    pub complete: u32,
+    /// Devices that no longer take part.
+    pub failed: u32,
+    /// Devices in all.
+    pub devices: u32,
+    /// Nothing follows: its devices are free for other campaigns.
+    pub over: bool,
+}
+
+/// A device's progress.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct DeviceRow {
+    /// How it stands; `None` before it was first told.
+    pub report: Option<DeviceReport>,
+    /// What the campaign takes of it.
+    pub claim: Claim,
+}
+
+/// What one turn of the loop makes durable.
+#[derive(Clone, Debug)]
+pub struct Batch {
+    /// Number of the first record, counted from 0.
+    pub first: u64,
+    /// The records, in order.
+    pub records: Vec<Vec<u8>>,
+    /// Devices whose standing changed.
+    pub devices: Vec<DeviceReport>,
+    /// How far the campaign is after it.
+    pub standing: Standing,
+}
+
+/// A campaign's whole state after so many records.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Snapshot {
+    /// Records that it covers.
+    pub records: u64,
+    /// The state.
+    pub state: Vec<u8>,
+}
+
+/// The right to write to a campaign.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Lease {
+    /// Which campaign.
+    pub campaign: CampaignId,
+    /// Grows each time that the campaign changes hands. A network server that checks it can tell a late sender.
+    pub token: u64,
+}
+
+/// Something that an operator ordered.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct AuditEntry {
+    /// Who.
+    pub actor: String,
+    /// What.
+    pub order: String,
+}
+
+/// Why a store could not do what it was asked.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum StoreError {
+    /// It may work later. The campaign stands still until then.
+    #[error("the store cannot be used now: {cause}")]
+    Unavailable {
+        /// What stands in the way.
+        cause: Obstacle,
+        /// What the database says.
+        #[source]
+        source: Option<Box<dyn Error + Send + Sync>>,
+    },
+    /// The lease has run out, or somebody else holds the campaign. Whoever is told this must not send any more.
+    #[error("campaign {campaign} is no longer held under token {token}")]
+    Fenced {
+        /// Which campaign.
+        campaign: CampaignId,
+        /// The token that is no longer valid.
+        token: u64,
+    },
+    /// Somebody else holds the campaign.
+    #[error("campaign {campaign} is held by {by} for another {remaining:?}")]
+    Held {
+        /// Which campaign.
+        campaign: CampaignId,
+        /// By whom.
+        by: String,
+        /// How long its lease still runs.
+        remaining: Duration,
+    },
+    /// The batch does not follow on what is there.
+    #[error("campaign {campaign} has {records} records, the batch begins with the {first}-th")]
+    OutOfSequence {
+        /// Which campaign.
+        campaign: CampaignId,
+        /// How many records it has.
+        records: u64,
+        /// Where the batch begins.
+        first: u64,
+    },
+    /// What a campaign needs of a device belongs to another that is not over.
+    #[error("{what} of device {device} belongs to campaign {holder}")]
+    Claimed {
+        /// Which device.
+        device: DevEui,
+        /// Its fragmentation index or group identifier.
+        what: Resource,
+        /// The other campaign.
+        holder: CampaignId,
+    },
+    /// The tenant has as much as it may have.
+    #[error("tenant {tenant} may have {limit} {what}")]
+    Quota {
+        /// Whose quota.
+        tenant: Tenant,
+        /// How many.
+        limit: u64,
+        /// Of what.
+        what: &'static str,
+    },
+    /// All frame counters of a group are used up.
+    #[error("the frame counters of the group are used up")]
+    CountersExhausted,
+    /// There is no such campaign.
+    #[error("there is no campaign {0}")]
+    Unknown(CampaignId),
+    /// What the store holds is not what was put there.
+    #[error("the store holds something unexpected: {what}")]
+    Corrupt {
+        /// What was found.
+        what: String,
+    },
+    /// The store refuses for a reason of its own that waiting does not mend.
+    #[error("the store failed")]
+    Other(#[source] Box<dyn Error + Send + Sync>),
+}
+
+impl StoreError {
+    /// Whether the same call may succeed later.
+    #[must_use]
+    pub const fn is_transient(&self) -> bool {
+        matches!(self, Self::Unavailable { .. })
+    }
+}
+
+/// What keeps a store from working for a while.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Obstacle {
+    /// The disk is full.
+    Full,
+    /// It may not be written to.
+    ReadOnly,
+    /// Others are using it.
+    Busy,
+    /// The connection is lost, or was refused.
+    Disconnected,
+}
+
+impl fmt::Display for Obstacle {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Full => "the disk is full",
+            Self::ReadOnly => "it is read-only",
+            Self::Busy => "it is busy",
+            Self::Disconnected => "it cannot be reached",
+        })
+    }
+}
+
+/// What only one campaign at a time can have of a device.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Resource {
+    /// A fragmentation session.
+    FragIndex(u8),
+    /// A multicast group.
+    McGroupId(u8),
+}
+
+impl fmt::Display for Resource {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::FragIndex(index) => write!(f, "FragIndex {index}"),
+            Self::McGroupId(id) => write!(f, "McGroupID {id}"),
+        }
+    }
+}
