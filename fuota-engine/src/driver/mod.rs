@@ -15,10 +15,12 @@
 
 pub mod clock;
 pub mod keys;
+mod memory;
 pub mod store;
 pub mod transport;
 
 pub use self::clock::Clock;
 pub use self::keys::KeyProvider;
+pub use self::memory::MemoryStore;
 pub use self::store::{Lease, Store};
 pub use self::transport::Transport;

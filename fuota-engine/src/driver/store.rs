@@ -29,7 +29,8 @@ pub trait Store: Send + Sync {
     ///
     /// # Errors
     /// [`StoreError::Claimed`] if one of its devices already has that fragmentation index or group identifier in a
-    /// campaign that is not over; [`StoreError::Quota`] if its tenant has as many campaigns or devices as it may.
+    /// campaign that is not over; [`StoreError::Quota`] if its tenant has as many campaigns or devices as it may;
+    /// [`StoreError::Unknown`] if there is no campaign to take secrets from.
     async fn create(&self, campaign: &NewCampaign) -> Result<CampaignId, StoreError>;
 
     /// What a campaign was started with.
@@ -158,6 +159,8 @@ pub struct NewCampaign {
     pub image: Vec<u8>,
     /// Its devices, in the plan's order.
     pub devices: Vec<Claim>,
+    /// A campaign whose secrets it begins with, because the operator wants its groups' keys used again.
+    pub secrets_of: Option<CampaignId>,
 }
 
 /// What a campaign takes of a device's four fragmentation indices and four groups, until it is over.

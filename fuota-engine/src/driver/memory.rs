@@ -1,0 +1,294 @@
+//! A store that forgets everything with the process: for tests, simulations and trying out.
+
+use std::collections::BTreeMap;
+use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
+
+use async_trait::async_trait;
+use tokio::time::Instant;
+
+use super::store::{
+    AuditEntry, Batch, CampaignId, Claim, DeviceRow, Lease, Listing, NewCampaign, Resource, Snapshot,
+    Standing, Store, StoreError, StoredCampaign, Tenant,
+};
+use crate::campaign::event::DeviceReport;
+use crate::ids::{DevEui, GroupId};
+
+/// Keeps campaigns in memory, by the contract of [`Store`] but for surviving anything.
+#[derive(Debug, Default)]
+pub struct MemoryStore {
+    campaigns: Mutex<BTreeMap<CampaignId, Kept>>,
+}
+
+#[derive(Debug)]
+struct Kept {
+    tenant: Tenant,
+    name: String,
+    plan: Vec<u8>,
+    image: Vec<u8>,
+    records: Vec<Vec<u8>>,
+    snapshot: Option<Snapshot>,
+    devices: Devices,
+    standing: Option<Standing>,
+    token: u64,
+    holder: Option<Holder>,
+    counters: BTreeMap<GroupId, u32>,
+    secrets: BTreeMap<GroupId, Vec<u8>>,
+    audit: Vec<AuditEntry>,
+}
+
+#[derive(Debug)]
+struct Devices {
+    claims: Vec<Claim>,
+    by_name: BTreeMap<DevEui, usize>,
+    reports: BTreeMap<DevEui, DeviceReport>,
+}
+
+impl Devices {
+    fn new(claims: &[Claim]) -> Self {
+        let by_name = claims.iter().enumerate().map(|(index, claim)| (claim.dev_eui, index)).collect();
+        Self { claims: claims.to_vec(), by_name, reports: BTreeMap::new() }
+    }
+}
+
+#[derive(Debug)]
+struct Holder {
+    node: String,
+    until: Instant,
+}
+
+impl Kept {
+    fn is_over(&self) -> bool {
+        self.standing.is_some_and(|standing| standing.over)
+    }
+
+    /// Who holds it, and for how long still.
+    fn held(&self) -> Option<(&str, Duration)> {
+        let holder = self.holder.as_ref()?;
+        let remaining = holder.until.checked_duration_since(Instant::now()).filter(|left| !left.is_zero())?;
+        Some((&holder.node, remaining))
+    }
+
+    fn take(&mut self, id: CampaignId, node: &str, ttl: Duration) -> Lease {
+        self.token += 1;
+        self.holder = Some(Holder { node: node.to_owned(), until: Instant::now() + ttl });
+        Lease { campaign: id, token: self.token }
+    }
+
+    fn check(&self, lease: &Lease) -> Result<(), StoreError> {
+        if self.token == lease.token && self.held().is_some() {
+            Ok(())
+        } else {
+            Err(StoreError::Fenced { campaign: lease.campaign, token: lease.token })
+        }
+    }
+
+    /// What it has of a device that another campaign wants.
+    fn claims(&self, wanted: &Claim) -> Option<Resource> {
+        let claim = self.devices.claims.get(*self.devices.by_name.get(&wanted.dev_eui)?)?;
+        let index = wanted.frag_index.filter(|_| wanted.frag_index == claim.frag_index);
+        let group = (wanted.mc_group_id == claim.mc_group_id).then_some(wanted.mc_group_id);
+        index.map(Resource::FragIndex).or(group.map(Resource::McGroupId))
+    }
+}
+
+impl MemoryStore {
+    /// A store without campaigns.
+    #[must_use]
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// What operators ordered, in order.
+    ///
+    /// # Errors
+    /// [`StoreError::Unknown`] if there is no such campaign.
+    pub fn audits(&self, id: CampaignId) -> Result<Vec<AuditEntry>, StoreError> {
+        self.with(id, |kept| Ok(kept.audit.clone()))
+    }
+
+    fn all<T>(&self, with: impl FnOnce(&mut BTreeMap<CampaignId, Kept>) -> T) -> T {
+        // Whoever panicked while holding the lock left a whole state: every change here is checked first.
+        with(&mut self.campaigns.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    fn with<T>(
+        &self,
+        id: CampaignId,
+        with: impl FnOnce(&mut Kept) -> Result<T, StoreError>,
+    ) -> Result<T, StoreError> {
+        self.all(|campaigns| with(campaigns.get_mut(&id).ok_or(StoreError::Unknown(id))?))
+    }
+}
+
+#[async_trait]
+impl Store for MemoryStore {
+    async fn create(&self, campaign: &NewCampaign) -> Result<CampaignId, StoreError> {
+        self.all(|campaigns| {
+            let active = campaigns.iter().filter(|(_, kept)| !kept.is_over());
+            for (&holder, kept) in active {
+                for claim in &campaign.devices {
+                    if let Some(what) = kept.claims(claim) {
+                        return Err(StoreError::Claimed { device: claim.dev_eui, what, holder });
+                    }
+                }
+            }
+            let secrets = match campaign.secrets_of {
+                Some(other) => campaigns.get(&other).ok_or(StoreError::Unknown(other))?.secrets.clone(),
+                None => BTreeMap::new(),
+            };
+            let id = CampaignId(campaigns.last_key_value().map_or(1, |(last, _)| last.0 + 1));
+            let kept = Kept {
+                tenant: campaign.tenant.clone(),
+                name: campaign.name.clone(),
+                plan: campaign.plan.clone(),
+                image: campaign.image.clone(),
+                records: Vec::new(),
+                snapshot: None,
+                devices: Devices::new(&campaign.devices),
+                standing: None,
+                token: 0,
+                holder: None,
+                counters: BTreeMap::new(),
+                secrets,
+                audit: Vec::new(),
+            };
+            campaigns.insert(id, kept);
+            Ok(id)
+        })
+    }
+
+    async fn load(&self, id: CampaignId) -> Result<StoredCampaign, StoreError> {
+        self.with(id, |kept| {
+            Ok(StoredCampaign {
+                tenant: kept.tenant.clone(),
+                name: kept.name.clone(),
+                plan: kept.plan.clone(),
+                image: kept.image.clone(),
+                records: kept.records.len() as u64,
+            })
+        })
+    }
+
+    async fn list(&self, tenant: Option<&Tenant>) -> Result<Vec<Listing>, StoreError> {
+        Ok(self.all(|campaigns| {
+            let wanted =
+                campaigns.iter().filter(|(_, kept)| tenant.is_none_or(|tenant| kept.tenant == *tenant));
+            wanted
+                .map(|(&id, kept)| Listing {
+                    id,
+                    tenant: kept.tenant.clone(),
+                    name: kept.name.clone(),
+                    standing: kept.standing,
+                })
+                .collect()
+        }))
+    }
+
+    async fn records(&self, id: CampaignId, first: u64, most: u32) -> Result<Vec<Vec<u8>>, StoreError> {
+        let first = usize::try_from(first).unwrap_or(usize::MAX);
+        self.with(id, |kept| Ok(kept.records.iter().skip(first).take(most as usize).cloned().collect()))
+    }
+
+    async fn snapshot(&self, id: CampaignId) -> Result<Option<Snapshot>, StoreError> {
+        self.with(id, |kept| Ok(kept.snapshot.clone()))
+    }
+
+    async fn acquire(&self, id: CampaignId, node: &str, ttl: Duration) -> Result<Lease, StoreError> {
+        self.with(id, |kept| match kept.held() {
+            Some((by, remaining)) if by != node => {
+                Err(StoreError::Held { campaign: id, by: by.to_owned(), remaining })
+            }
+            _ => Ok(kept.take(id, node, ttl)),
+        })
+    }
+
+    async fn acquire_any(&self, node: &str, ttl: Duration) -> Result<Option<Lease>, StoreError> {
+        Ok(self.all(|campaigns| {
+            let free = campaigns.iter_mut().find(|(_, kept)| !kept.is_over() && kept.held().is_none());
+            free.map(|(&id, kept)| kept.take(id, node, ttl))
+        }))
+    }
+
+    async fn renew(&self, lease: &Lease, ttl: Duration) -> Result<(), StoreError> {
+        self.with(lease.campaign, |kept| {
+            kept.check(lease)?;
+            if let Some(holder) = &mut kept.holder {
+                holder.until = Instant::now() + ttl;
+            }
+            Ok(())
+        })
+    }
+
+    async fn release(&self, lease: &Lease) -> Result<(), StoreError> {
+        self.with(lease.campaign, |kept| {
+            if kept.token == lease.token {
+                kept.holder = None;
+            }
+            Ok(())
+        })
+    }
+
+    async fn append(&self, lease: &Lease, batch: &Batch) -> Result<(), StoreError> {
+        self.with(lease.campaign, |kept| {
+            kept.check(lease)?;
+            let records = kept.records.len() as u64;
+            let out_of_sequence =
+                StoreError::OutOfSequence { campaign: lease.campaign, records, first: batch.first };
+            let Some(there) = usize::try_from(batch.first).ok().and_then(|first| kept.records.get(first..))
+            else {
+                return Err(out_of_sequence);
+            };
+            if there.is_empty() {
+                kept.records.extend(batch.records.iter().cloned());
+            } else if there != batch.records {
+                return Err(out_of_sequence);
+            }
+            kept.devices.reports.extend(batch.devices.iter().map(|report| (report.dev_eui, *report)));
+            kept.standing = Some(batch.standing);
+            Ok(())
+        })
+    }
+
+    async fn put_snapshot(&self, lease: &Lease, snapshot: &Snapshot) -> Result<(), StoreError> {
+        self.with(lease.campaign, |kept| {
+            kept.check(lease)?;
+            let records = kept.records.len() as u64;
+            if snapshot.records > records {
+                let campaign = lease.campaign;
+                return Err(StoreError::OutOfSequence { campaign, records, first: snapshot.records });
+            }
+            kept.snapshot = Some(snapshot.clone());
+            Ok(())
+        })
+    }
+
+    async fn reserve_counters(&self, lease: &Lease, group: GroupId, count: u32) -> Result<u32, StoreError> {
+        self.with(lease.campaign, |kept| {
+            kept.check(lease)?;
+            let next = kept.counters.entry(group).or_default();
+            let first = *next;
+            *next = first.checked_add(count).ok_or(StoreError::CountersExhausted)?;
+            Ok(first)
+        })
+    }
+
+    async fn secret(&self, id: CampaignId, group: GroupId, sealed: &[u8]) -> Result<Vec<u8>, StoreError> {
+        self.with(id, |kept| Ok(kept.secrets.entry(group).or_insert_with(|| sealed.to_vec()).clone()))
+    }
+
+    async fn audit(&self, id: CampaignId, entry: &AuditEntry) -> Result<(), StoreError> {
+        self.with(id, |kept| {
+            kept.audit.push(entry.clone());
+            Ok(())
+        })
+    }
+
+    async fn devices(&self, id: CampaignId, first: u32, most: u32) -> Result<Vec<DeviceRow>, StoreError> {
+        self.with(id, |kept| {
+            let claims = kept.devices.claims.iter().skip(first as usize).take(most as usize);
+            let report = |claim: &Claim| kept.devices.reports.get(&claim.dev_eui).copied();
+            Ok(claims.map(|claim| DeviceRow { report: report(claim), claim: *claim }).collect())
+        })
+    }
+}
