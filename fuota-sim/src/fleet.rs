@@ -64,11 +64,16 @@ impl Fleet {
     }
 
     /// GenAppKey of a device, as the server knows it.
-    pub(crate) fn root_key(&self, device: u32) -> RootKey {
-        RootKey::from_gen_app_key(Draws::new(self.seed, device, Stream::Keys).octets())
+    pub(crate) fn gen_app_key(&self, device: u32) -> [u8; 16] {
+        Draws::new(self.seed, device, Stream::Keys).octets()
     }
 
-    /// GenAppKey that the device itself holds.
+    /// What the server derives a device's keys from.
+    pub(crate) fn root_key(&self, device: u32) -> RootKey {
+        RootKey::from_gen_app_key(self.gen_app_key(device))
+    }
+
+    /// What the device itself derives its keys from.
     pub(crate) fn own_root_key(&self, device: u32) -> RootKey {
         let mut draws = Draws::new(self.seed, device, Stream::Keys);
         let known = draws.octets();

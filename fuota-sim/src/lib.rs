@@ -6,6 +6,7 @@ pub mod bulk;
 pub mod channel;
 pub mod cli;
 pub mod energy;
+pub mod external;
 mod fleet;
 pub mod forecast;
 mod frame;

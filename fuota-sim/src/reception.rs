@@ -26,6 +26,11 @@ impl<'a> Reception<'a> {
         Self { place, octets, opened: Vec::new(), slots: Vec::new() }
     }
 
+    /// Of which group it is.
+    pub(crate) const fn place(&self) -> &GroupParameters {
+        self.place
+    }
+
     /// Whether a radio that listens there for frames of this address hears the one that `started` then.
     pub(crate) fn is_heard(&mut self, window: &Window, mc_addr: McAddr, started: GpsInstant) -> bool {
         let there = window.frequency == self.place.frequency && window.data_rate == self.place.data_rate;

@@ -3,9 +3,11 @@
 use std::time::Duration;
 
 use fuota_engine::campaign::event::{DeviceReport, Outcome, StageKind, StageReport, Warning};
+use fuota_engine::ids::DevEui;
 use fuota_engine::time::GpsInstant;
 
 use crate::energy::RadioTime;
+use crate::external::Failure;
 
 /// Everything a finished run is known by. Times are virtual.
 #[derive(Clone, Debug)]
@@ -22,6 +24,8 @@ pub struct RunRecord {
     pub rounds: Vec<RoundRecord>,
     /// Every device, in the plan's order.
     pub devices: Vec<DeviceRecord>,
+    /// The devices whose packages ran in processes, in the plan's order: the first of `devices`.
+    pub external: Vec<ExternalRecord>,
     /// Warnings, in order.
     pub warnings: Vec<Warning>,
     /// First second of the class C session, if it was scheduled.
@@ -74,6 +78,17 @@ pub struct DeviceRecord {
     pub bytes_checked: bool,
     /// What its radio did: in the set-up stages, while fragments were on air, and after.
     pub radio: [RadioTime; 3],
+}
+
+/// How a device fared whose packages ran in a process.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ExternalRecord {
+    /// Which device.
+    pub dev_eui: DevEui,
+    /// Whether it named the SHA-256 of the image.
+    pub holds_image: bool,
+    /// Why it no longer took part, or is not believed.
+    pub failure: Option<Failure>,
 }
 
 /// Devices that had got so far at a moment.

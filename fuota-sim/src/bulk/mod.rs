@@ -99,6 +99,7 @@ fn check(scenario: &Scenario) -> Result<(), SimError> {
         (any(&|group| group.decoder_lost.is_some()), "decoder limits"),
         (scenario.faults != Faults::default(), "faulty devices"),
         (scenario.redundancy == Redundancy::Rounds, "rounds"),
+        (scenario.external.is_some(), "external devices"),
     ];
     match kinds.into_iter().find(|(has, _)| *has) {
         Some((_, what)) => Err(SimError::NotInTransfer { what }),

@@ -5,11 +5,13 @@ mod air;
 mod beacon;
 mod clock;
 mod energy;
+mod external;
 mod platform;
 mod plight;
 
 pub(crate) use self::air::{Air, Reached, bit};
 pub(crate) use self::energy::Phase;
+pub(crate) use self::external::{Common, External};
 pub(crate) use self::platform::Keeps;
 
 use fuota_engine::campaign::spec::Kind;
@@ -64,6 +66,8 @@ pub(crate) struct Node {
     pub(crate) uplink: Option<Uplink>,
     /// The gateways that its link carries that uplink to, one bit each.
     pub(crate) heard_by: u64,
+    /// Its packages, if they run in a process; the session is idle then. Once they fail the device is silent.
+    pub(crate) external: Option<Box<External>>,
 }
 
 /// A context of the device's LoRaWAN stack.
@@ -140,7 +144,14 @@ impl Node {
             wakes_at: None,
             uplink: None,
             heard_by: 0,
+            external: None,
         }
+    }
+
+    /// The same radio, with packages that run in a process.
+    pub(crate) fn with_packages(mut self, external: External) -> Self {
+        self.external = Some(Box::new(external));
+        self
     }
 
     /// Fragments that reached its session, repeats included.
@@ -155,6 +166,12 @@ impl Node {
 
     /// Takes a unicast downlink.
     pub(crate) fn receive(&mut self, now: GpsInstant, port: u8, payload: &[u8]) {
+        if let Some(external) = &mut self.external {
+            if external.receive(now, port, payload).is_err() {
+                self.fate = Fate::Silent;
+            }
+            return;
+        }
         let own = self.clock.own(now);
         self.session.handle(own, Source::Unicast, port, payload, &mut self.board);
     }
@@ -173,6 +190,17 @@ impl Node {
         frame: &mut Reception<'_>,
         radio: &RadioEffects,
     ) -> bool {
+        if let Some(external) = &mut self.external {
+            if radio.half_duplex && self.air.spoke_between(started, now) {
+                return false;
+            }
+            let has_failed = external.receive_multicast(now, frame).is_err();
+            self.fragments = external.fragments();
+            if has_failed {
+                self.fate = Fate::Silent;
+            }
+            return true;
+        }
         let Some(window) = self.window.as_mut().filter(|window| window.since <= started) else {
             return false;
         };
@@ -208,6 +236,16 @@ impl Node {
 
     /// Lets the session catch up with the time and do what it wants. `image` is what the data block should be.
     pub(crate) fn poll(&mut self, now: GpsInstant, image: &[u8]) -> Action {
+        if let Some(external) = &mut self.external {
+            let action = external.poll(now, self.busy_until);
+            if external.holds_image() {
+                self.block = Block::Same;
+            }
+            return action.unwrap_or_else(|_| {
+                self.fate = Fate::Silent;
+                Action::Sleep(None)
+            });
+        }
         self.board.busy = now < self.busy_until;
         loop {
             let own = self.clock.own(now);

@@ -17,7 +17,7 @@ use sha2::{Digest, Sha256};
 use super::{
     class_name, complete_by_group, failed, failures, joules, kind_name, rounded, seconds, weaknesses,
 };
-use crate::record::{RoundRecord, RunRecord};
+use crate::record::{ExternalRecord, RoundRecord, RunRecord};
 use crate::scenario::{DeviceGroup, Link, Scenario};
 use crate::world::{KEEP_BYTES, START};
 
@@ -63,6 +63,8 @@ pub struct Report {
     bytes_kept: u32,
     /// Devices whose reassembled image was compared with the file.
     bytes_checked: u32,
+    /// Devices whose packages ran in processes.
+    external: Vec<ExternalDevice>,
     stages: Vec<Stage>,
     rounds: Vec<Round>,
     /// The first [`LISTED`] of them.
@@ -96,6 +98,25 @@ struct FailedDevice {
     dev_eui: String,
     stage: &'static str,
     reason: String,
+}
+
+#[derive(Clone, Debug, Serialize)]
+struct ExternalDevice {
+    dev_eui: String,
+    /// Whether it named the SHA-256 of the image.
+    holds_image: bool,
+    /// Why it took part no longer, or is not believed; `null` if all was well.
+    failure: Option<String>,
+}
+
+impl ExternalDevice {
+    fn new(record: &ExternalRecord) -> Self {
+        Self {
+            dev_eui: record.dev_eui.to_string(),
+            holds_image: record.holds_image,
+            failure: record.failure.as_ref().map(ToString::to_string),
+        }
+    }
 }
 
 #[derive(Clone, Debug, Serialize)]
@@ -261,6 +282,7 @@ impl Report {
             session_start_s: record.session_start.map(|start| seconds(start.since(record.started))),
             bytes_kept: scenario.devices().min(KEEP_BYTES),
             bytes_checked: record.bytes_checked,
+            external: record.external.iter().map(ExternalDevice::new).collect(),
             stages: record.stages.iter().map(|stage| Stage::new(stage, record)).collect(),
             rounds: record.rounds.iter().map(|round| Round::new(round, record)).collect(),
             warnings: warnings

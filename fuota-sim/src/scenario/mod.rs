@@ -25,6 +25,7 @@ pub use self::file::{Expectation, FileError, ScenarioFile};
 pub use self::link::{Link, PathLoss};
 pub use self::network::{Backhaul, GatewaySpec, OnOff, Outage, RadioEffects};
 pub use self::trace::{Trace, TraceError};
+use crate::external::ExternalDevices;
 
 /// One simulated campaign: what for, the image, the fleet, the radio, the rules, the seed.
 ///
@@ -71,6 +72,8 @@ pub struct Scenario {
     pub config: Config,
     /// Devices that go wrong, and how.
     pub faults: Faults,
+    /// Devices whose packages run in processes of their own.
+    pub external: Option<ExternalDevices>,
     /// From this one number follows everything that is random.
     pub seed: u64,
 }
@@ -109,6 +112,7 @@ impl Default for Scenario {
             max_duration: Duration::from_secs(24 * 3600),
             config: Config::default(),
             faults: Faults::default(),
+            external: None,
             seed: 1,
         }
     }

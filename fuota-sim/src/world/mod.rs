@@ -16,6 +16,7 @@ mod fate;
 mod flights;
 mod gateways;
 mod observe;
+mod outcome;
 mod spec;
 #[cfg(test)]
 mod tests;
@@ -32,7 +33,6 @@ use fuota_engine::campaign::io::{
     DeriveOrder, Derived, GroupOrder, GroupReport, Input, Order, Output, Report,
 };
 use fuota_engine::campaign::plan::{GroupPlan, Plan, PlanError};
-use fuota_engine::campaign::spec::Kind;
 use fuota_engine::ids::DevEui;
 use fuota_engine::time::GpsInstant;
 
@@ -44,10 +44,11 @@ use self::spec::{nodes, spec};
 
 pub(crate) use self::gateways::Gateways;
 pub(crate) use self::spec::block;
+use crate::external::StartError;
 use crate::fleet::Fleet;
 use crate::frame::FrameError;
-use crate::node::{Block, Node, Phase};
-use crate::record::{DeviceRecord, RunRecord};
+use crate::node::{Node, Phase};
+use crate::record::RunRecord;
 use crate::scenario::Scenario;
 use crate::server::{OnAir, Radio, Server};
 
@@ -86,6 +87,9 @@ pub enum SimError {
         /// What it has.
         what: &'static str,
     },
+    /// The processes of external devices cannot be started.
+    #[error(transparent)]
+    External(#[from] StartError),
     /// No threads can be started.
     #[error("threads cannot be started")]
     Threads,
@@ -152,7 +156,8 @@ impl World {
     /// Makes a fleet, a server and a campaign of a scenario.
     ///
     /// # Errors
-    /// [`SimError::Plan`] for a campaign that cannot be carried out.
+    /// [`SimError::Plan`] for a campaign that cannot be carried out, [`SimError::External`] if a process cannot be
+    /// started.
     pub fn new(scenario: &Scenario) -> Result<Self, SimError> {
         let Scenario { seed, faults, .. } = *scenario;
         let devices = scenario.devices();
@@ -172,7 +177,7 @@ impl World {
                 scenario.gateways.len(),
                 scenario.config.fmcport,
             ),
-            nodes: nodes(scenario, &fleet, planned),
+            nodes: nodes(scenario, &fleet, planned)?,
             gateways: Gateways::new(scenario, planned),
             flights: Flights::default(),
             backhaul: Backhaul::new(scenario),
@@ -337,54 +342,5 @@ impl World {
             // Orders to come: nothing here knows them, and none of them is answered.
             _ => {}
         }
-    }
-
-    fn record(&self) -> Result<RunRecord, SimError> {
-        let outcome = self.outcome.ok_or(SimError::Stalled { at: self.now })?;
-        let devices = self.campaign.devices().map(|report| {
-            let device = report.dev_eui;
-            let node = self.fleet.find(device).and_then(|index| self.nodes.get(index as usize));
-            let (block, fragments_received) =
-                node.map_or((Block::Partial, 0), |node| (node.block, node.fragments_received()));
-            let has_what_it_is_for = match self.scenario.kind {
-                Kind::Firmware(firmware) => node.is_some_and(|node| node.firmware() == firmware.target),
-                Kind::MulticastSetup => true,
-                _ => block != Block::Partial,
-            };
-            let complete = report.status == fuota_engine::campaign::event::DeviceStatus::Complete;
-            if complete && !has_what_it_is_for {
-                return Err(SimError::NotComplete { device });
-            }
-            Ok(DeviceRecord {
-                report,
-                fragments_received,
-                holds_block: block != Block::Partial,
-                bytes_checked: complete && block == Block::Same,
-                radio: node.map(|node| node.meter.times()).unwrap_or_default(),
-            })
-        });
-        let devices: Vec<_> = devices.collect::<Result<_, _>>()?;
-        let checked = devices.iter().filter(|device| device.bytes_checked).count();
-        let account = self.server.account();
-        Ok(RunRecord {
-            outcome,
-            started: START,
-            duration: self.decided_at.unwrap_or(self.now).since(START),
-            stages: self.campaign.stages().to_vec(),
-            rounds: self.journal.rounds().to_vec(),
-            bytes_checked: u32::try_from(checked).unwrap_or(u32::MAX),
-            devices,
-            warnings: self.journal.warnings().to_vec(),
-            session_start: self.journal.session_start(),
-            nb_frag: self.plan.nb_frag,
-            frag_size: self.plan.frag_size,
-            padding: self.plan.padding,
-            parity: self.plan.parity,
-            frames: account.fragments,
-            airtime: account.airtime,
-            setup_airtime: account.setup_airtime,
-            data_phase: account.data_phase,
-            timeline: self.journal.timeline().to_vec(),
-        })
     }
 }

@@ -5,23 +5,45 @@ use fuota_engine::campaign::plan::{Block, GroupPlan, Plan, PlanError};
 use fuota_engine::campaign::spec::{CampaignSpec, DeviceSpec, GroupSpec};
 use fuota_engine::ids::GroupId;
 use fuota_proto::{McAddr, McGroupId};
+use sha2::{Digest, Sha256};
 
 use super::KEEP_BYTES;
+use crate::external::StartError;
 use crate::fleet::Fleet;
-use crate::node::{FACTORY_FIRMWARE, Keeps, Node};
+use crate::node::{Common, External, FACTORY_FIRMWARE, Keeps, Node};
 use crate::scenario::Scenario;
 
 /// Address of the multicast group.
 const MC_ADDR: McAddr = McAddr(0x01FF_0000);
 
 /// The fleet; devices beyond [`KEEP_BYTES`] keep no octets.
-pub(super) fn nodes(scenario: &Scenario, fleet: &Fleet, planned: u32) -> Vec<Node> {
+///
+/// # Errors
+/// [`StartError`] if the processes of external devices cannot be started.
+pub(super) fn nodes(scenario: &Scenario, fleet: &Fleet, planned: u32) -> Result<Vec<Node>, StartError> {
+    let mut processes = match &scenario.external {
+        Some(external) => external.start(fleet)?.into_iter(),
+        None => Vec::new().into_iter(),
+    };
+    let common = Common {
+        image_sha256: hex::encode(Sha256::digest(&scenario.image)),
+        mc_key: fleet.mc_key(),
+        fragment_port: scenario.config.fmcport,
+        max_uplink: scenario
+            .region
+            .uplink(scenario.uplink_data_rate)
+            .map_or(0, |rate| rate.max_payload.into()),
+    };
     let of_group = scenario.fleet.iter().flat_map(|group| (0..group.devices).map(move |_| group));
     let node = |(device, group)| {
         let keeps = if device < KEEP_BYTES { Keeps::Bytes } else { Keeps::Rank };
-        Node::new(scenario, group, fleet, device, keeps, planned)
+        let node = Node::new(scenario, group, fleet, device, keeps, planned);
+        match processes.next() {
+            Some(process) => node.with_packages(External::new(device, process, common.clone())),
+            None => node,
+        }
     };
-    (0..).zip(of_group).map(node).collect()
+    Ok((0..).zip(of_group).map(node).collect())
 }
 
 /// The data block as the campaign would send it, however large the fleet: only kinds of devices matter.

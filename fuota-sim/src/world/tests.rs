@@ -8,6 +8,7 @@ use fuota_engine::config::Config;
 use fuota_engine::percent::Percent;
 
 use super::*;
+use crate::node::Block;
 use crate::scenario::{DeviceGroup, Link};
 use crate::server::{Carries, RX1_DELAY, RX2_DELAY};
 

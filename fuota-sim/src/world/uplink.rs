@@ -17,11 +17,18 @@ impl World {
     pub(super) fn schedule_first_uplinks(&mut self) {
         let periods =
             self.scenario.fleet.iter().flat_map(|group| (0..group.devices).map(|_| group.uplink_period));
+        let mut external = Vec::new();
         for ((device, node), period) in (0..).zip(&mut self.nodes).zip(periods) {
             if node.fate != Fate::Silent {
                 let comes = START.max(node.plight.away_until());
                 self.agenda.at(comes + node.air.phase(period), Happening::Periodic(device));
+                if node.external.is_some() {
+                    external.push((device, comes));
+                }
             }
+        }
+        for (device, comes) in external {
+            self.wake_at(device, comes);
         }
     }
 

@@ -140,6 +140,20 @@ pub(crate) struct RunArgs {
     #[arg(long, value_name = "N", help_heading = "Faults")]
     pub(crate) wrong_key_devices: Option<u32>,
 
+    /// Run devices' own package stacks: a command that speaks JSON lines (fuota-sim/src/external/protocol.md)
+    #[arg(long, value_name = "COMMAND", help_heading = "External devices")]
+    pub(crate) external_device: Option<String>,
+
+    /// How many devices run outside, the first of the fleet [default: 1]
+    #[arg(long, value_name = "N", requires = "external_device", help_heading = "External devices",
+        value_parser = RangedU64ValueParser::<u32>::new().range(1..=DEVICES_MAX.into()))]
+    pub(crate) external_count: Option<u32>,
+
+    /// How many processes they share [default: one for each]
+    #[arg(long, value_name = "N", requires = "external_device", help_heading = "External devices",
+        value_parser = RangedU64ValueParser::<u32>::new().range(1..=DEVICES_MAX.into()))]
+    pub(crate) external_processes: Option<u32>,
+
     /// File with the agent's parameters, in TOML, INI or groups in braces; flags win (see --parameters)
     #[arg(long, value_name = "FILE")]
     pub(crate) config: Option<PathBuf>,

@@ -47,6 +47,14 @@ pub(super) enum RunError {
         /// The fleet.
         devices: u32,
     },
+    /// More devices shall run outside than there are.
+    #[error("{external} external devices are wanted, but the fleet has only {devices}")]
+    TooFewForExternal {
+        /// How many shall run outside.
+        external: u32,
+        /// The fleet.
+        devices: u32,
+    },
     /// The region's dwell time is no choice.
     #[error(transparent)]
     DwellTime(#[from] NoDwellTime),

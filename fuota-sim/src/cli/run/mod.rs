@@ -21,6 +21,8 @@ use self::output::OutputFolder;
 use self::progress::Progress;
 use self::scenario::Setup;
 use super::{FAILED, Outcome, console};
+use crate::external::Failure;
+use crate::record::ExternalRecord;
 use crate::report::{Report, summary};
 use crate::scenario::Start;
 use crate::world::World;
@@ -53,6 +55,11 @@ pub(super) fn run(args: &RunArgs) -> Outcome {
     let mut progress = Progress::new(io::stderr().is_terminal() && !args.json);
     let record = world.run(&mut progress, stop)?;
     progress.finish();
+    for device in &record.external {
+        if let Some(failure) = &device.failure {
+            console::warn(&format!("external device {}: {failure}", device.dev_eui));
+        }
+    }
 
     let report = Report::new(&scenario, &record).to_json().map_err(RunError::report("report.json"))?;
     if let Some(folder) = folder {
@@ -66,7 +73,9 @@ pub(super) fn run(args: &RunArgs) -> Outcome {
         }
         return Ok(if differences.is_empty() { ExitCode::SUCCESS } else { ExitCode::from(FAILED) });
     }
+    let is_unproven = |device: &ExternalRecord| device.failure == Some(Failure::Unproven);
     Ok(match record.outcome.status {
+        _ if record.external.iter().any(is_unproven) => ExitCode::from(FAILED),
         CampaignStatus::Succeeded => ExitCode::SUCCESS,
         CampaignStatus::Stopped => ExitCode::from(STOPPED),
         // An outcome has one of these three.

@@ -11,6 +11,7 @@ use fuota_proto::{PingSlotPeriodicity, Version};
 use super::super::values::{ClassArg, with_dwell_time};
 use super::args::{KindArg, RunArgs};
 use super::error::RunError;
+use crate::external::{ExternalDevices, SILENCE};
 use crate::image;
 use crate::node::HARDWARE;
 use crate::scenario::{Expectation, Faults, Link, Scenario, ScenarioFile};
@@ -93,6 +94,18 @@ fn apply_fleet(args: &RunArgs, scenario: &mut Scenario) -> Result<(), RunError> 
     let devices = scenario.devices();
     if faulty > devices.into() {
         return Err(RunError::Faults { faulty, devices });
+    }
+    if let Some(command) = &args.external_device {
+        let external = args.external_count.unwrap_or(1);
+        if external > devices {
+            return Err(RunError::TooFewForExternal { external, devices });
+        }
+        scenario.external = Some(ExternalDevices {
+            command: command.clone(),
+            devices: external,
+            processes: args.external_processes.unwrap_or(external),
+            silence: SILENCE,
+        });
     }
     Ok(())
 }
