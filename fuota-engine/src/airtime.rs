@@ -23,6 +23,7 @@ pub struct Modulation {
 /// What surrounds the payload of a downlink on air. The default is what LoRaWAN says; other figures are for comparing
 /// with servers and simulators that count differently.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[cfg_attr(feature = "records", derive(serde::Serialize, serde::Deserialize))]
 pub struct Framing {
     /// Whether a payload CRC follows. LoRaWAN downlinks have none (LoRaWAN 1.0.3 §3.2).
     pub crc: bool,

@@ -4,6 +4,7 @@ use core::fmt;
 
 /// A device's EUI-64.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[cfg_attr(feature = "records", derive(serde::Serialize, serde::Deserialize))]
 pub struct DevEui(pub u64);
 
 impl fmt::Display for DevEui {
@@ -20,8 +21,10 @@ impl fmt::Debug for DevEui {
 
 /// A transmission that the campaign ordered; unique within the campaign, never used again.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[cfg_attr(feature = "records", derive(serde::Serialize, serde::Deserialize))]
 pub struct TxId(pub u64);
 
 /// A multicast group of the campaign, counted from 0 in the plan's order.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[cfg_attr(feature = "records", derive(serde::Serialize, serde::Deserialize))]
 pub struct GroupId(pub u8);

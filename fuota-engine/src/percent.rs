@@ -8,6 +8,7 @@ const SCALE: u64 = 1_000_000;
 
 /// A non-negative percentage with up to six decimals, kept exactly, so that 30 % of 10 is 3 and not a hair more.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[cfg_attr(feature = "records", derive(serde::Serialize, serde::Deserialize))]
 pub struct Percent(u64);
 
 /// Why a text is not a [`Percent`].

@@ -13,6 +13,7 @@ const MICROS: u64 = 1_000_000;
 /// A moment on the GPS time scale, in microseconds since 1980-01-06T00:00:00. Arithmetic saturates: the last
 /// representable moment is more than half a million years away and serves as "never".
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[cfg_attr(feature = "records", derive(serde::Serialize, serde::Deserialize))]
 pub struct GpsInstant(u64);
 
 impl GpsInstant {

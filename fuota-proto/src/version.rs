@@ -68,6 +68,7 @@ pub enum VersionError {
 /// Edition of a package.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub enum PackageVersion {
     /// Edition 1.0.0.
     V1,

@@ -12,6 +12,7 @@ use crate::config::CleanUp;
 
 /// How far the winding-up is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "records", derive(serde::Serialize, serde::Deserialize))]
 pub(super) struct Closing {
     status: CampaignStatus,
     cause: Option<Cause>,

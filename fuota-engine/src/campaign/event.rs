@@ -10,6 +10,7 @@ use crate::time::GpsInstant;
 
 /// The stages of a campaign, in order.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[cfg_attr(feature = "records", derive(serde::Serialize, serde::Deserialize))]
 #[non_exhaustive]
 pub enum StageKind {
     /// Devices are asked which package versions they speak.
@@ -61,6 +62,7 @@ impl fmt::Display for StageKind {
 
 /// How a stage stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "records", derive(serde::Serialize, serde::Deserialize))]
 #[non_exhaustive]
 pub enum StageStatus {
     /// Under way.
@@ -85,6 +87,7 @@ impl StageStatus {
 
 /// The account of one stage.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "records", derive(serde::Serialize, serde::Deserialize))]
 #[non_exhaustive]
 pub struct StageReport {
     /// Which stage.
@@ -114,6 +117,7 @@ pub struct StageReport {
 
 /// Why a device no longer takes part.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[cfg_attr(feature = "records", derive(serde::Serialize, serde::Deserialize))]
 #[non_exhaustive]
 pub enum FailureReason {
     /// No uplink came for (1 + `msg_retries`) of its uplink periods.
@@ -220,6 +224,7 @@ pub struct DeviceReport {
 
 /// How a campaign stands. An [`Outcome`] has one of the last three.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "records", derive(serde::Serialize, serde::Deserialize))]
 #[non_exhaustive]
 pub enum CampaignStatus {
     /// There is a plan, and nothing has been sent to a device yet.
@@ -250,6 +255,7 @@ impl CampaignStatus {
 
 /// How a campaign ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "records", derive(serde::Serialize, serde::Deserialize))]
 #[non_exhaustive]
 pub struct Outcome {
     /// Its status.
@@ -266,6 +272,7 @@ pub struct Outcome {
 
 /// Why a campaign did not succeed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "records", derive(serde::Serialize, serde::Deserialize))]
 #[non_exhaustive]
 pub enum Cause {
     /// Fewer devices than required succeeded in a stage.

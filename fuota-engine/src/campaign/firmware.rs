@@ -11,6 +11,7 @@ use crate::time::GpsInstant;
 
 /// What follows once devices have had time to process what they received.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "records", derive(serde::Serialize, serde::Deserialize))]
 pub(super) enum AfterProcessing {
     /// They are asked whether they hold a valid image.
     UpgradeImage,

@@ -62,6 +62,7 @@ pub enum Input<'a> {
 
 /// What [`Output::Derive`] asked for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "records", derive(serde::Serialize, serde::Deserialize))]
 #[non_exhaustive]
 pub enum Derived {
     /// `McKey_encrypted`: the group key under the device's McKEKey (TS005-1.0.0 §3.3).
@@ -74,6 +75,7 @@ pub enum Derived {
 
 /// What became of a [`Transmit`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "records", derive(serde::Serialize, serde::Deserialize))]
 #[non_exhaustive]
 pub enum Report {
     /// The last bit left a gateway's antenna at `at`: the "sent report" of a unicast downlink, the "summary
@@ -90,6 +92,7 @@ pub enum Report {
 
 /// Why a network server refuses a downlink.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "records", derive(serde::Serialize, serde::Deserialize))]
 #[non_exhaustive]
 pub enum Refusal {
     /// Its queue is full; try again later.
@@ -115,6 +118,7 @@ impl fmt::Display for Refusal {
 
 /// What became of a [`GroupOrder`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "records", derive(serde::Serialize, serde::Deserialize))]
 #[non_exhaustive]
 pub enum GroupReport {
     /// The group exists at the network server.
@@ -128,6 +132,7 @@ pub enum GroupReport {
 
 /// What an operator can ask of a running campaign.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "records", derive(serde::Serialize, serde::Deserialize))]
 #[non_exhaustive]
 pub enum Order {
     /// End the campaign: nothing new is sent, the status becomes STOPPED.
@@ -221,6 +226,7 @@ pub enum GroupOrder {
 /// What a network server needs to know of a multicast group, its keys apart: those it shares with whoever wraps
 /// them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "records", derive(serde::Serialize, serde::Deserialize))]
 pub struct GroupParameters {
     /// The campaign's name for the group.
     pub id: GroupId,
@@ -240,6 +246,7 @@ pub struct GroupParameters {
 
 /// How a group's devices listen during the session.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "records", derive(serde::Serialize, serde::Deserialize))]
 pub enum SessionClass {
     /// In ping slots after beacons.
     B {

@@ -7,6 +7,7 @@ use crate::time::GpsInstant;
 
 /// The stages entered so far; the last one is the current.
 #[derive(Clone, Debug, Default)]
+#[cfg_attr(feature = "records", derive(serde::Serialize, serde::Deserialize))]
 pub(super) struct Ledger {
     stages: Vec<StageReport>,
 }

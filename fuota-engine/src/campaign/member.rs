@@ -11,6 +11,7 @@ use crate::time::GpsInstant;
 
 /// How a device stands in the campaign as a whole.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "records", derive(serde::Serialize, serde::Deserialize))]
 pub(super) enum Standing {
     /// It takes part.
     Running,
@@ -39,6 +40,7 @@ impl Standing {
 ///  Listening ──answer──▶ Done
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "records", derive(serde::Serialize, serde::Deserialize))]
 pub(super) enum Errand {
     /// It has no part in it.
     None,
@@ -70,6 +72,7 @@ impl Errand {
 
 /// What a device holds and the clean-up would take away.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[cfg_attr(feature = "records", derive(serde::Serialize, serde::Deserialize))]
 pub(super) struct Holds {
     pub(super) group: bool,
     pub(super) session: bool,
@@ -78,7 +81,10 @@ pub(super) struct Holds {
 
 /// A device of the campaign.
 #[derive(Clone, Copy, Debug)]
+#[cfg_attr(feature = "records", derive(serde::Serialize, serde::Deserialize))]
 pub(super) struct Member {
+    // Not in snapshots, like the group: the plan has it.
+    #[cfg_attr(feature = "records", serde(skip, default = "unnamed"))]
     pub(super) dev_eui: DevEui,
     pub(super) standing: Standing,
     pub(super) errand: Errand,
@@ -97,6 +103,7 @@ pub(super) struct Member {
     /// Unicast requests on air over the whole campaign.
     pub(super) requests: u16,
     /// Index of its group in the plan.
+    #[cfg_attr(feature = "records", serde(skip))]
     pub(super) group: u8,
     /// The group's name on this device.
     pub(super) mc_group_id: McGroupId,
@@ -109,6 +116,12 @@ pub(super) struct Member {
     pub(super) doubted: bool,
     /// It said that it has the data block, which in a firmware update is not the end.
     pub(super) has_block: bool,
+}
+
+/// Stands for a name until the plan's is put in its place.
+#[cfg(feature = "records")]
+const fn unnamed() -> DevEui {
+    DevEui(0)
 }
 
 impl Member {

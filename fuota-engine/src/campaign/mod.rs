@@ -54,6 +54,8 @@ mod estimate;
 pub mod event;
 mod exchange;
 mod firmware;
+#[cfg(feature = "records")]
+pub mod format;
 mod intake;
 pub mod io;
 mod judge;
@@ -68,6 +70,8 @@ pub mod quirk;
 pub mod record;
 mod roster;
 mod settle;
+#[cfg(feature = "records")]
+mod snapshot;
 pub mod spec;
 mod stream;
 mod transfer;
@@ -129,6 +133,7 @@ pub struct Campaign {
 
 /// What the campaign is busy with.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "records", derive(serde::Serialize, serde::Deserialize))]
 enum Phase {
     /// The network server sets the groups up.
     Provisioning,

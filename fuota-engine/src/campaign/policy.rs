@@ -27,6 +27,7 @@ pub(super) trait RedundancyPolicy: Debug {
 
 /// Consecutive fragments, sent in order.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "records", derive(serde::Serialize, serde::Deserialize))]
 pub(super) struct Batch {
     /// Number of the first, counted from 1.
     pub(super) first: u16,

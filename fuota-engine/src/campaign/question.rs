@@ -20,6 +20,7 @@ use crate::ids::GroupId;
 
 /// A package whose version can be asked for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "records", derive(serde::Serialize, serde::Deserialize))]
 pub(super) enum Package {
     Multicast,
     Fragmentation,
@@ -38,6 +39,7 @@ impl Package {
 
 /// What devices are asked one by one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "records", derive(serde::Serialize, serde::Deserialize))]
 pub(super) enum Question {
     /// `PackageVersionReq` on the package's port.
     PackageVersion(Package),

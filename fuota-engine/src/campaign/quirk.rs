@@ -61,6 +61,7 @@ impl fmt::Display for Quirk {
 
 /// The quirks of a device model.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[cfg_attr(feature = "records", derive(serde::Serialize, serde::Deserialize))]
 pub struct Quirks(u8);
 
 impl Quirks {

@@ -7,6 +7,8 @@
 use alloc::vec::Vec;
 
 use super::event::Warning;
+#[cfg(feature = "records")]
+use super::format::FormatError;
 use super::io::{Derived, GroupOrder, GroupReport, Input, Order, Output, Report};
 use super::member::Errand;
 use super::plan::Plan;
@@ -18,6 +20,7 @@ use crate::time::GpsInstant;
 
 /// Something that happened to a campaign, as it is kept.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "records", derive(serde::Serialize, serde::Deserialize))]
 pub struct Record {
     /// When.
     pub at: GpsInstant,
@@ -27,6 +30,7 @@ pub struct Record {
 
 /// What happened.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "records", derive(serde::Serialize, serde::Deserialize))]
 #[non_exhaustive]
 pub enum Entry {
     /// The campaign began. The first record, and only that.
@@ -124,6 +128,18 @@ impl Restore {
     #[must_use]
     pub const fn new(plan: Plan) -> Self {
         Self { plan: Some(plan), campaign: None, applied: 0 }
+    }
+
+    /// The plan that the campaign was started with, and its [`snapshot`](Campaign::snapshot) after so many records:
+    /// only those that follow need be applied.
+    ///
+    /// # Errors
+    /// [`FormatError`] if it is no snapshot of this plan's campaign, or of another version. Its records still lead to
+    /// the same state.
+    #[cfg(feature = "records")]
+    pub fn from_snapshot(plan: Plan, snapshot: &[u8], records: u64) -> Result<Self, FormatError> {
+        let campaign = Campaign::from_snapshot(plan, snapshot)?;
+        Ok(Self { plan: None, campaign: Some(campaign), applied: records })
     }
 
     /// Applies the next record.

@@ -86,6 +86,24 @@ impl Roster {
         Self { members, by_name, timers: BTreeSet::new(), ready: VecDeque::new(), counts }
     }
 
+    /// What a snapshot needs beside the members: who waits to be sent to, in order, and how many fell silent in the
+    /// exchange under way. Everything else follows from the members.
+    #[cfg(feature = "records")]
+    pub(super) const fn beside_members(&self) -> (&VecDeque<u32>, u32) {
+        (&self.ready, self.counts.silent)
+    }
+
+    /// The roster of a snapshot.
+    #[cfg(feature = "records")]
+    pub(super) fn restored(members: Vec<Member>, ready: VecDeque<u32>, silent: u32) -> Self {
+        let mut roster = Self::new(members);
+        let timers = (0..).zip(&roster.members);
+        roster.timers = timers.filter_map(|(index, member)| Some((member.deadline?, index))).collect();
+        roster.ready = ready;
+        roster.counts.silent = silent;
+        roster
+    }
+
     pub(super) const fn counts(&self) -> Counts {
         self.counts
     }

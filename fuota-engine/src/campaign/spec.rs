@@ -17,11 +17,13 @@ use crate::time::GpsInstant;
 
 /// A campaign as the operator wants it, not yet checked.
 #[derive(Clone, Debug)]
+#[cfg_attr(feature = "records", derive(serde::Serialize, serde::Deserialize))]
 #[non_exhaustive]
 pub struct CampaignSpec {
     /// What the campaign is for.
     pub kind: Kind,
     /// The data block; not used by a multicast setup campaign.
+    #[cfg_attr(feature = "records", serde(skip))]
     pub image: Vec<u8>,
     /// Its four-octet description, caller-chosen (TS004-1.0.0 §3.3). A firmware update replaces it by the target
     /// version.
@@ -87,6 +89,7 @@ impl CampaignSpec {
 
 /// What a campaign is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "records", derive(serde::Serialize, serde::Deserialize))]
 #[non_exhaustive]
 pub enum Kind {
     /// Groups and a session on every device; what is sent then is the application's business.
@@ -99,6 +102,7 @@ pub enum Kind {
 
 /// What a firmware update leads to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "records", derive(serde::Serialize, serde::Deserialize))]
 pub struct FirmwareSpec {
     /// The version that devices shall run in the end.
     pub target: Version,
@@ -110,6 +114,7 @@ pub struct FirmwareSpec {
 
 /// A multicast group and how losses in it are made good.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "records", derive(serde::Serialize, serde::Deserialize))]
 pub struct GroupSpec {
     /// The group itself.
     pub parameters: GroupParameters,
@@ -119,6 +124,7 @@ pub struct GroupSpec {
 
 /// How losses are made good.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "records", derive(serde::Serialize, serde::Deserialize))]
 pub enum Redundancy {
     /// FEC on: parity fragments, this share of the uncoded ones (rounded up), in one round.
     Fec(Percent),
@@ -128,6 +134,7 @@ pub enum Redundancy {
 
 /// A device as the operator knows it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "records", derive(serde::Serialize, serde::Deserialize))]
 #[non_exhaustive]
 pub struct DeviceSpec {
     /// Its name.
@@ -178,6 +185,7 @@ impl DeviceSpec {
 
 /// How a device listens to unicast downlinks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "records", derive(serde::Serialize, serde::Deserialize))]
 pub enum DeviceClass {
     /// Only after its own uplinks.
     A,
@@ -187,6 +195,7 @@ pub enum DeviceClass {
 
 /// A multicast group that a device already holds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "records", derive(serde::Serialize, serde::Deserialize))]
 pub struct Membership {
     /// The group's address.
     pub mc_addr: McAddr,
@@ -200,6 +209,7 @@ pub struct Membership {
 
 /// What a device model can take; `None`: whatever the standard allows.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[cfg_attr(feature = "records", derive(serde::Serialize, serde::Deserialize))]
 #[non_exhaustive]
 pub struct Limits {
     /// Most uncoded fragments.
@@ -230,6 +240,7 @@ impl Limits {
 
 /// Some of the four identifiers 0 to 3.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "records", derive(serde::Serialize, serde::Deserialize))]
 pub struct Indices(u8);
 
 impl Indices {

@@ -10,7 +10,11 @@ use alloc::vec::Vec;
 use fuota_fec::ParityRule;
 use fuota_proto::{FragIndex, TimeOut};
 
+#[cfg(feature = "records")]
+use super::format::FormatError;
 use super::member::Member;
+#[cfg(feature = "records")]
+use super::plan::MAX_FRAGMENTS;
 use super::plan::Plan;
 use super::policy::Batch;
 use super::spec::PackageVersion;
@@ -20,6 +24,7 @@ use crate::time::GpsInstant;
 
 /// The session of a group, the same for all its devices.
 #[derive(Clone, Copy, Debug)]
+#[cfg_attr(feature = "records", derive(serde::Serialize, serde::Deserialize))]
 pub(super) struct Session {
     pub(super) start: GpsInstant,
     pub(super) time_out: TimeOut,
@@ -28,6 +33,7 @@ pub(super) struct Session {
 
 /// A multicast transmission whose report is waited for.
 #[derive(Clone, Copy, Debug)]
+#[cfg_attr(feature = "records", derive(serde::Serialize, serde::Deserialize))]
 pub(super) struct InFlight {
     pub(super) serial: u32,
     pub(super) cargo: Cargo,
@@ -37,6 +43,7 @@ pub(super) struct InFlight {
 
 /// A group under way.
 #[derive(Clone, Debug, Default)]
+#[cfg_attr(feature = "records", derive(serde::Serialize, serde::Deserialize))]
 pub(super) struct GroupState {
     /// Whether the network server has it.
     pub(super) provisioned: bool,
@@ -88,6 +95,7 @@ impl GroupState {
 
 /// Who receives the same fragments.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[cfg_attr(feature = "records", derive(serde::Serialize, serde::Deserialize))]
 pub(super) struct Key {
     pub(super) group: u8,
     pub(super) frag_index: FragIndex,
@@ -125,6 +133,7 @@ pub(super) fn mixed_groups(plan: &Plan, members: &[Member]) -> BTreeSet<u8> {
 
 /// How far the poll of a stream is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "records", derive(serde::Serialize, serde::Deserialize))]
 pub(super) enum PollStep {
     /// Its devices are asked one by one, or not at all.
     None,
@@ -138,6 +147,7 @@ pub(super) enum PollStep {
 
 /// A stream under way.
 #[derive(Clone, Debug)]
+#[cfg_attr(feature = "records", derive(serde::Serialize, serde::Deserialize))]
 pub(super) struct Stream {
     pub(super) key: Key,
     /// The round under way or last sent, counted from 1.
@@ -155,6 +165,20 @@ impl Stream {
     const fn new(key: Key, batch: Batch) -> Self {
         let (next, batch) = (batch.first, Some(batch));
         Self { key, round: 1, next, batch, again: VecDeque::new(), poll: PollStep::None }
+    }
+
+    /// Whether a stream that was read is one that can be.
+    #[cfg(feature = "records")]
+    pub(super) fn check(&self, groups: usize) -> Result<(), FormatError> {
+        if usize::from(self.key.group) >= groups {
+            return Err(FormatError::State("a stream of a group that is not there"));
+        }
+        let numbers =
+            |batch: Batch| (1..=MAX_FRAGMENTS).contains(&u32::from(batch.last)) && batch.first <= self.next;
+        if self.batch.is_some_and(|batch| !numbers(batch) || self.next > batch.last + 1) {
+            return Err(FormatError::State("a stream is at a fragment that its round does not have"));
+        }
+        Ok(())
     }
 
     /// Starts a further round.

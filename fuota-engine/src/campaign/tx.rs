@@ -11,6 +11,7 @@ const N_BITS: u32 = 14;
 
 /// What a transmission carries.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "records", derive(serde::Serialize, serde::Deserialize))]
 pub(super) enum Cargo {
     /// The current request of the member with this index.
     Request(u32),

@@ -1,5 +1,6 @@
 //! Duty cycles.
 
+use core::num::NonZeroU32;
 use core::time::Duration;
 
 use crate::percent::Percent;
@@ -7,8 +8,9 @@ use crate::percent::Percent;
 /// Share of time that a transmitter may be on air: after a frame it is silent until the frame's time on air is this
 /// share of what has passed since the frame's start.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "records", derive(serde::Serialize, serde::Deserialize))]
 pub struct DutyCycle {
-    on: u32,
+    on: NonZeroU32,
     of: u32,
 }
 
@@ -19,7 +21,7 @@ impl DutyCycle {
     /// One part in `divisor`; 1 (or 0) means no limit.
     #[must_use]
     pub const fn one_in(divisor: u32) -> Self {
-        Self { on: 1, of: if divisor == 0 { 1 } else { divisor } }
+        Self { on: NonZeroU32::MIN, of: if divisor == 0 { 1 } else { divisor } }
     }
 
     /// A share of more than 0 and at most 100 %.
@@ -29,20 +31,20 @@ impl DutyCycle {
         const PARTS: u32 = 100_000_000;
         let on = u32::try_from(share.of_ceil(PARTS)).ok().filter(|on| (1..=PARTS).contains(on))?;
         let common = greatest_common_divisor(on, PARTS);
-        Some(Self { on: on / common, of: PARTS / common })
+        Some(Self { on: NonZeroU32::new(on / common)?, of: PARTS / common })
     }
 
     /// Least time from the start of a frame of `airtime` to the start of the next, in whole microseconds.
     #[must_use]
     pub fn gap(self, airtime: Duration) -> Duration {
-        let micros = (airtime.as_micros() * u128::from(self.of)).div_ceil(u128::from(self.on));
+        let micros = (airtime.as_micros() * u128::from(self.of)).div_ceil(u128::from(self.on.get()));
         u64::try_from(micros).map_or(Duration::MAX, Duration::from_micros)
     }
 
     /// The share as a number from 0 to 1.
     #[must_use]
     pub fn as_fraction(self) -> f64 {
-        f64::from(self.on) / f64::from(self.of)
+        f64::from(self.on.get()) / f64::from(self.of)
     }
 }
 

@@ -17,6 +17,7 @@ use crate::airtime::Modulation;
 
 /// A region of the LoRaWAN regional parameters.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[cfg_attr(feature = "records", derive(serde::Serialize, serde::Deserialize))]
 #[non_exhaustive]
 pub enum Region {
     /// 863 to 870 MHz, Europe.
@@ -29,6 +30,7 @@ pub enum Region {
 
 /// How long a single frame may be on air, where a region leaves it to the country.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[cfg_attr(feature = "records", derive(serde::Serialize, serde::Deserialize))]
 pub enum DwellTime {
     /// As long as it takes (DwellTime 0).
     Unlimited,

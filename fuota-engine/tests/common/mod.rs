@@ -228,17 +228,33 @@ impl Stage {
             if let Some(outcome) = self.outcome {
                 return outcome;
             }
-            let next = self.agenda.first_key_value().map(|(&(at, _), _)| at);
-            match (wake, next) {
-                (Some(wake), Some(next)) if wake <= next => self.timeout(wake),
-                (Some(wake), None) => self.timeout(wake),
-                (_, Some(_)) => {
-                    let ((at, _), happening) = self.agenda.pop_first().unwrap();
-                    self.now = at;
-                    self.happen(happening);
-                }
-                (None, None) => panic!("the campaign waits for nothing, for ever"),
+            self.step(wake);
+        }
+    }
+
+    /// Runs until this is so and the campaign waits.
+    pub fn run_until(&mut self, reached: impl Fn(&Self) -> bool) {
+        loop {
+            let wake = self.drain();
+            if reached(self) {
+                return;
             }
+            self.step(wake);
+        }
+    }
+
+    /// Lets the next thing happen.
+    fn step(&mut self, wake: Option<GpsInstant>) {
+        let next = self.agenda.first_key_value().map(|(&(at, _), _)| at);
+        match (wake, next) {
+            (Some(wake), Some(next)) if wake <= next => self.timeout(wake),
+            (Some(wake), None) => self.timeout(wake),
+            (_, Some(_)) => {
+                let ((at, _), happening) = self.agenda.pop_first().unwrap();
+                self.now = at;
+                self.happen(happening);
+            }
+            (None, None) => panic!("the campaign waits for nothing, for ever"),
         }
     }
 
