@@ -82,8 +82,6 @@ use alloc::collections::{BTreeSet, VecDeque};
 use alloc::vec::Vec;
 use core::time::Duration;
 
-use fuota_proto::McGroupId;
-
 use self::closing::Closing;
 pub use self::estimate::Estimate;
 use self::event::{CampaignStatus, Cause, DeviceReport, Event, Outcome, StageKind, StageReport, Warning};
@@ -157,6 +155,17 @@ enum Phase {
     Over,
 }
 
+/// How many devices stand how; the rest still takes part.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Tally {
+    /// All of them.
+    pub devices: u32,
+    /// Those that have what the campaign is for.
+    pub complete: u32,
+    /// Those that no longer take part.
+    pub failed: u32,
+}
+
 /// How far the current stage is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Progress {
@@ -175,12 +184,8 @@ impl Campaign {
         let warnings = plan.warnings().into_iter().map(|warning| Output::Event(Event::Warning(warning)));
         let provision = |group: &GroupPlan| Output::Group(GroupOrder::Provision(*group.parameters()));
         let outputs = warnings.chain(plan.groups().iter().map(provision)).collect();
-        let member = |device: &DeviceSpec| {
-            let group = plan.group(device.group.0).map(|group| group.parameters().mc_group_id);
-            let first = group.unwrap_or(McGroupId::MIN).get();
-            let mc_group_id = device.limits.mc_group_ids.first_from(first, 1).unwrap_or(first);
-            Member::new(device, McGroupId::from_wire(mc_group_id), plan.spec.frag_index, now)
-        };
+        let member =
+            |device: &DeviceSpec| Member::new(device, plan.mc_group_id(device), plan.frag_index(), now);
         Self {
             roster: Roster::new(plan.devices().iter().map(member).collect()),
             ledger: Ledger::default(),
@@ -260,6 +265,13 @@ impl Campaign {
     /// Every device's account, in the plan's order.
     pub fn devices(&self) -> impl ExactSizeIterator<Item = DeviceReport> + '_ {
         self.roster.members().iter().map(Member::report)
+    }
+
+    /// How many devices stand how.
+    #[must_use]
+    pub fn tally(&self) -> Tally {
+        let counts = self.roster.counts();
+        Tally { devices: self.roster.indices().end, complete: counts.successful(), failed: counts.failed }
     }
 
     /// How far the current stage is.

@@ -10,7 +10,7 @@ pub(super) mod timing;
 use alloc::vec::Vec;
 use core::time::Duration;
 
-use fuota_proto::{BlockAckDelay, Descriptor};
+use fuota_proto::{BlockAckDelay, Descriptor, FragIndex, McGroupId};
 use hashbrown::HashSet;
 
 pub use self::error::{Bound, PlanError, Remedy};
@@ -147,6 +147,20 @@ impl Plan {
     }
 
     /// The device at this place of the plan.
+    /// The fragmentation session that devices use first.
+    #[must_use]
+    pub const fn frag_index(&self) -> FragIndex {
+        self.spec.frag_index
+    }
+
+    /// A device's first name for its group: the group's own, or the next that it supports.
+    #[must_use]
+    pub fn mc_group_id(&self, device: &DeviceSpec) -> McGroupId {
+        let group = self.group(device.group.0).map(|group| group.parameters().mc_group_id);
+        let first = group.unwrap_or(McGroupId::MIN).get();
+        McGroupId::from_wire(device.limits.mc_group_ids.first_from(first, 1).unwrap_or(first))
+    }
+
     pub(super) fn device(&self, index: u32) -> Option<&DeviceSpec> {
         self.spec.devices.get(index as usize)
     }

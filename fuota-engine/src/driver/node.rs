@@ -1,0 +1,459 @@
+//! The facade: a node that runs campaigns.
+
+use std::collections::HashSet;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use tokio::sync::{broadcast, mpsc};
+use tokio::time::{Instant, sleep};
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+use super::clock::Clock;
+use super::dispatch::{Line, Switchboard};
+use super::item::Item;
+use super::keys::KeyProvider;
+use super::lease::Held;
+use super::metric;
+use super::notice::Notice;
+use super::runner::{Ended, Lines, Runner};
+use super::settings::Settings;
+use super::store::{AuditEntry, CampaignId, Claim, Lease, Listing, NewCampaign, Store, StoreError, Tenant};
+use super::surroundings::Surroundings;
+use super::transport::Transport;
+use crate::campaign::io::Order;
+use crate::campaign::plan::{Plan, PlanError};
+use crate::campaign::spec::{CampaignSpec, Kind};
+
+/// Notices kept for a subscriber that is slow; one that is slower misses some, and is told how many.
+const NOTICES: usize = 1_024;
+
+/// A node that runs campaigns, its own and those that other nodes leave behind. Copies are the same node.
+///
+/// It lives on the tokio runtime that [`Builder::build`] is called on, has no state outside itself, and sets up neither
+/// logging nor metrics: it speaks through `tracing` and `metrics`.
+#[derive(Clone, Debug)]
+pub struct Fuota {
+    node: Arc<Node>,
+}
+
+#[derive(Debug)]
+struct Node {
+    around: Surroundings,
+    board: Switchboard,
+    /// Campaigns that this node holds, or is about to: it must not take them from itself.
+    held: Mutex<HashSet<CampaignId>>,
+    /// Campaigns that cannot go on here or anywhere: their leases are kept, so that no node tries in vain.
+    parked: Mutex<Vec<Held>>,
+    stop: CancellationToken,
+    tasks: TaskTracker,
+}
+
+/// A campaign to be started.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct Launch {
+    /// Whose it is.
+    pub tenant: Tenant,
+    /// What people call it.
+    pub name: String,
+    /// What it shall do.
+    pub spec: CampaignSpec,
+    /// Who starts it, for the audit.
+    pub actor: String,
+    /// An earlier campaign whose groups' keys are used again. By default every campaign has keys of its own.
+    pub keys_of: Option<CampaignId>,
+}
+
+impl Launch {
+    /// A campaign with keys of its own.
+    #[must_use]
+    pub fn new(
+        tenant: Tenant,
+        name: impl Into<String>,
+        actor: impl Into<String>,
+        spec: CampaignSpec,
+    ) -> Self {
+        Self { tenant, name: name.into(), spec, actor: actor.into(), keys_of: None }
+    }
+}
+
+/// Why a campaign is not started.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum StartError {
+    /// It cannot be carried out as specified.
+    #[error(transparent)]
+    Plan(#[from] PlanError),
+    /// The store does not take it.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+/// Why an order is not carried out.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum OrderError {
+    /// It is over, or another node has it.
+    #[error("campaign {0} does not run on this node")]
+    NotHere(CampaignId),
+    /// The order cannot be kept.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+/// Puts a node together.
+#[derive(Default)]
+pub struct Builder {
+    store: Option<Arc<dyn Store>>,
+    transport: Option<Arc<dyn Transport>>,
+    keys: Option<Arc<dyn KeyProvider>>,
+    clock: Option<Arc<dyn Clock>>,
+    settings: Option<Settings>,
+}
+
+impl std::fmt::Debug for Builder {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Builder").field("settings", &self.settings).finish_non_exhaustive()
+    }
+}
+
+/// What a node lacks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("a node needs a {0}")]
+pub struct Missing(&'static str);
+
+impl Builder {
+    /// Where campaigns are kept.
+    #[must_use]
+    pub fn store(mut self, store: Arc<dyn Store>) -> Self {
+        self.store = Some(store);
+        self
+    }
+
+    /// The network server.
+    #[must_use]
+    pub fn transport(mut self, transport: Arc<dyn Transport>) -> Self {
+        self.transport = Some(transport);
+        self
+    }
+
+    /// Who holds the keys.
+    #[must_use]
+    pub fn keys(mut self, keys: Arc<dyn KeyProvider>) -> Self {
+        self.keys = Some(keys);
+        self
+    }
+
+    /// The time; the machine's own unless another is given.
+    #[must_use]
+    pub fn clock(mut self, clock: Arc<dyn Clock>) -> Self {
+        self.clock = Some(clock);
+        self
+    }
+
+    /// The node's name and pace.
+    #[must_use]
+    pub fn settings(mut self, settings: Settings) -> Self {
+        self.settings = Some(settings);
+        self
+    }
+
+    /// Starts the node on the tokio runtime of the caller: it takes up the campaigns that nobody holds, then listens.
+    ///
+    /// # Errors
+    /// [`Missing`] without store, transport, keys or settings: there is nothing sensible to assume for them.
+    pub fn build(self) -> Result<Fuota, Missing> {
+        let around = Surroundings {
+            store: self.store.ok_or(Missing("store"))?,
+            transport: self.transport.ok_or(Missing("transport"))?,
+            keys: self.keys.ok_or(Missing("key provider"))?,
+            clock: self.clock.unwrap_or_else(|| Arc::new(super::SystemClock::default())),
+            settings: self.settings.ok_or(Missing("name, given by its settings"))?,
+        };
+        let node = Arc::new(Node {
+            around,
+            board: Switchboard::default(),
+            held: Mutex::default(),
+            parked: Mutex::default(),
+            stop: CancellationToken::new(),
+            tasks: TaskTracker::new(),
+        });
+        let main = Arc::clone(&node);
+        node.tasks.spawn(async move { main.live().await });
+        Ok(Fuota { node })
+    }
+}
+
+impl Fuota {
+    /// A node to be put together.
+    #[must_use]
+    pub fn builder() -> Builder {
+        Builder::default()
+    }
+
+    /// Keeps a campaign and starts it. It goes on through restarts of this node, and on other nodes if this one dies.
+    ///
+    /// # Errors
+    /// [`StartError`].
+    pub async fn start(&self, launch: Launch) -> Result<CampaignId, StartError> {
+        let Launch { tenant, name, spec, actor, keys_of } = launch;
+        let octets = spec.to_octets();
+        let plan = Plan::new(spec)?;
+        let campaign = NewCampaign {
+            tenant,
+            name,
+            plan: octets,
+            image: plan.image().to_vec(),
+            devices: claims(&plan),
+            secrets_of: keys_of,
+        };
+        let store = &self.node.around.store;
+        let id = store.create(&campaign).await?;
+        store.audit(id, &AuditEntry { actor, order: "start".into() }).await?;
+        // If another node is faster, the campaign runs there.
+        if let Err(error) = self.node.take_up(id).await {
+            tracing::info!(campaign = %id, %error, "the campaign is left to be taken up");
+        }
+        Ok(id)
+    }
+
+    /// Gives a campaign an order and keeps a note of who did.
+    ///
+    /// # Errors
+    /// [`OrderError`].
+    pub async fn order(&self, id: CampaignId, order: Order, actor: &str) -> Result<(), OrderError> {
+        let line = self.node.board.line(id).ok_or(OrderError::NotHere(id))?;
+        let entry = AuditEntry { actor: actor.into(), order: format!("{order:?}") };
+        self.node.around.store.audit(id, &entry).await?;
+        line.inbox.send(Item::Order(order)).await.map_err(|_| OrderError::NotHere(id))
+    }
+
+    /// How a campaign stands, as far as that is durable.
+    ///
+    /// # Errors
+    /// [`StoreError::Unknown`] if there is no such campaign.
+    pub async fn status(&self, id: CampaignId) -> Result<Listing, StoreError> {
+        let listing = self.node.around.store.list(None).await?.into_iter().find(|listing| listing.id == id);
+        listing.ok_or(StoreError::Unknown(id))
+    }
+
+    /// The campaigns of a tenant, or all, on whatever node.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn list(&self, tenant: Option<&Tenant>) -> Result<Vec<Listing>, StoreError> {
+        self.node.around.store.list(tenant).await
+    }
+
+    /// What happens to a campaign from now on; `None` if it does not run on this node.
+    #[must_use]
+    pub fn subscribe(&self, id: CampaignId) -> Option<broadcast::Receiver<Notice>> {
+        self.node.board.line(id).map(|line| line.notices.subscribe())
+    }
+
+    /// Finishes what is under way, gives the campaigns back and stops. They go on where they are taken up next.
+    pub async fn shutdown(&self) {
+        self.node.stop.cancel();
+        self.node.tasks.close();
+        self.node.tasks.wait().await;
+    }
+}
+
+impl Node {
+    async fn live(self: Arc<Self>) {
+        self.take_up_all().await;
+        for task in [Task::Listen, Task::Adopt, Task::WatchClock] {
+            let node = Arc::clone(&self);
+            self.tasks.spawn(async move {
+                let work = async {
+                    match task {
+                        Task::Listen => node.listen().await,
+                        Task::Adopt => node.adopt().await,
+                        Task::WatchClock => node.watch_clock().await,
+                    }
+                };
+                node.stop.run_until_cancelled(work).await;
+            });
+        }
+    }
+
+    /// After a start: whatever this node held before, and whatever nobody holds.
+    async fn take_up_all(self: &Arc<Self>) {
+        let mut backoff = self.around.settings.backoff();
+        let listings = loop {
+            match self.around.store.list(None).await {
+                Ok(listings) => break listings,
+                Err(error) => {
+                    tracing::warn!(%error, "the store cannot be read yet");
+                    if self.stop.run_until_cancelled(sleep(backoff.pause())).await.is_none() {
+                        return;
+                    }
+                }
+            }
+        };
+        let open = listings.iter().filter(|listing| !listing.standing.is_some_and(|standing| standing.over));
+        for listing in open {
+            match self.take_up(listing.id).await {
+                Ok(()) | Err(StoreError::Held { .. }) => {}
+                Err(error) => tracing::warn!(campaign = %listing.id, %error, "a campaign is not taken up"),
+            }
+        }
+    }
+
+    /// Hands on what the network server tells.
+    async fn listen(&self) {
+        let transport = &self.around.transport;
+        let mut backoff = self.around.settings.backoff();
+        loop {
+            match transport.recv().await {
+                Ok(delivery) => {
+                    backoff = self.around.settings.backoff();
+                    let Some(receipt) = self.board.deliver(delivery).await else { continue };
+                    if let Err(error) = transport.acknowledge(receipt).await {
+                        tracing::debug!(%error, "a receipt is not taken; it may come again");
+                    }
+                }
+                Err(error) => {
+                    tracing::warn!(%error, "nothing is heard from the network server");
+                    sleep(backoff.pause()).await;
+                }
+            }
+        }
+    }
+
+    /// Takes up what other nodes leave behind.
+    async fn adopt(self: &Arc<Self>) {
+        let Settings { node, lease, adopt_every, .. } = &self.around.settings;
+        loop {
+            sleep(*adopt_every).await;
+            loop {
+                let asked = Instant::now();
+                match self.around.store.acquire_any(node, *lease).await {
+                    Ok(Some(lease)) => {
+                        self.holds(|held| held.insert(lease.campaign));
+                        self.run(lease, asked).await;
+                    }
+                    Ok(None) => break,
+                    Err(error) => {
+                        tracing::warn!(%error, "the store cannot be asked for campaigns");
+                        break;
+                    }
+                }
+            }
+        }
+    }
+
+    async fn watch_clock(&self) {
+        loop {
+            let step = self.around.clock.stepped().await;
+            tracing::warn!(from = %step.from, to = %step.to, "the clock was set");
+            for line in self.board.lines() {
+                let _ = line.notices.send(Notice::ClockStepped(step));
+            }
+        }
+    }
+
+    /// Takes up a campaign, unless this node has it already.
+    async fn take_up(self: &Arc<Self>, id: CampaignId) -> Result<(), StoreError> {
+        if !self.holds(|held| held.insert(id)) {
+            return Ok(());
+        }
+        let asked = Instant::now();
+        let Settings { node, lease, .. } = &self.around.settings;
+        match self.around.store.acquire(id, node, *lease).await {
+            Ok(lease) => {
+                self.run(lease, asked).await;
+                Ok(())
+            }
+            Err(error) => {
+                self.holds(|held| held.remove(&id));
+                Err(error)
+            }
+        }
+    }
+
+    fn holds<T>(&self, with: impl FnOnce(&mut HashSet<CampaignId>) -> T) -> T {
+        with(&mut self.held.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// Works on a campaign in a task of its own.
+    async fn run(self: &Arc<Self>, lease: Lease, asked: Instant) {
+        let id = lease.campaign;
+        let held = Held::new(lease, asked, Arc::clone(&self.around.store), &self.around.settings);
+        let (inbox, receiver) = mpsc::channel(self.around.settings.inbox);
+        let (notices, _) = broadcast::channel(NOTICES);
+        let lines = Lines { inbox: receiver, notices: notices.clone(), stop: self.stop.child_token() };
+        let runner = match Runner::take_up(self.around.clone(), held, lines).await {
+            Ok(runner) => runner,
+            Err((held, error)) => {
+                tracing::error!(campaign = %id, %error, "a campaign cannot be taken up");
+                if error.is_transient() {
+                    self.give_back(held).await;
+                } else {
+                    self.park(held);
+                }
+                return;
+            }
+        };
+        self.board.connect(id, Line { inbox, notices: notices.clone() }, runner.devices());
+        let node = Arc::clone(self);
+        self.tasks.spawn(async move {
+            let (held, ended) = runner.run().await;
+            node.board.disconnect(id);
+            let notice = match ended {
+                Ended::Finished(outcome) => {
+                    metric::finished(&outcome);
+                    node.give_back(held).await;
+                    Notice::Finished(outcome)
+                }
+                Ended::Stopped => {
+                    node.give_back(held).await;
+                    Notice::HandedOver
+                }
+                Ended::Lost => {
+                    node.holds(|held| held.remove(&id));
+                    Notice::HandedOver
+                }
+                Ended::Broken(error) => {
+                    tracing::error!(campaign = %id, %error, "a campaign cannot go on");
+                    node.park(held);
+                    Notice::HandedOver
+                }
+            };
+            let _ = notices.send(notice);
+        });
+    }
+
+    async fn give_back(&self, held: Held) {
+        self.holds(|all| all.remove(&held.lease().campaign));
+        if let Err(error) = self.around.store.release(held.lease()).await {
+            tracing::warn!(campaign = %held.lease().campaign, %error, "a lease is left to run out");
+        }
+    }
+
+    /// Keeps a campaign from being tried again until somebody has looked at it.
+    fn park(&self, held: Held) {
+        self.parked.lock().unwrap_or_else(PoisonError::into_inner).push(held);
+    }
+}
+
+/// What a node does beside its campaigns.
+#[derive(Clone, Copy, Debug)]
+enum Task {
+    Listen,
+    Adopt,
+    WatchClock,
+}
+
+/// What a campaign takes of its devices.
+fn claims(plan: &Plan) -> Vec<Claim> {
+    let sends = plan.kind() != Kind::MulticastSetup;
+    let devices = plan.devices().iter();
+    devices
+        .map(|device| Claim {
+            dev_eui: device.dev_eui,
+            frag_index: sends.then(|| plan.frag_index().get()),
+            mc_group_id: plan.mc_group_id(device).get(),
+        })
+        .collect()
+}

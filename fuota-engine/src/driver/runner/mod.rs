@@ -1,0 +1,319 @@
+//! One campaign's loop: what happened goes in, what comes out is made durable and then carried out.
+
+mod derive;
+mod perform;
+mod restore;
+
+pub(super) use self::restore::Lines;
+
+use std::collections::{HashSet, VecDeque};
+use std::sync::Arc;
+
+use tokio::sync::{Semaphore, broadcast, mpsc};
+use tokio::task::JoinSet;
+use tokio::time::sleep;
+use tokio_util::sync::CancellationToken;
+
+use super::counters::Counters;
+use super::item::{Item, SharedReceipt};
+use super::lease::Held;
+use super::metric;
+use super::notice::Notice;
+use super::store::{Batch, CampaignId, Snapshot, Standing, StoreError};
+use super::surroundings::Surroundings;
+use super::transport::TransportEvent;
+use crate::campaign::Campaign;
+use crate::campaign::event::{DeviceReport, Event, Outcome};
+use crate::campaign::io::{GroupReport, Input, Output, Report};
+use crate::ids::{DevEui, GroupId, TxId};
+use crate::time::GpsInstant;
+
+/// Inputs taken together, and outputs carried out together: what shares a commit of the store.
+const PORTION: usize = 256;
+
+/// Why a campaign is no longer worked on here.
+#[derive(Debug)]
+pub(super) enum Ended {
+    /// It is over.
+    Finished(Outcome),
+    /// Its lease is lost; somebody goes on from what is durable.
+    Lost,
+    /// The node is to stop.
+    Stopped,
+    /// The store says something that waiting does not mend.
+    Broken(StoreError),
+}
+
+/// A campaign that this node works on.
+#[derive(Debug)]
+pub(super) struct Runner {
+    id: CampaignId,
+    campaign: Campaign,
+    held: Held,
+    around: Surroundings,
+    inbox: mpsc::Receiver<Item>,
+    notices: broadcast::Sender<Notice>,
+    stop: CancellationToken,
+    /// Records that are durable.
+    records: u64,
+    snapshot_at: u64,
+    /// Whether the node has said something about the store or the network server that no longer holds.
+    troubled: bool,
+    /// What this loop itself found out and the campaign does not know yet.
+    found: VecDeque<Found>,
+    /// Keys being computed.
+    derivations: JoinSet<derive::Derivation>,
+    derivations_at_once: Arc<Semaphore>,
+    image: Arc<[u8]>,
+    /// To be handed back with the next commit.
+    receipts: Vec<Arc<SharedReceipt>>,
+    /// Still queued at the network server since before the restart: not to be handed over again.
+    queued: HashSet<TxId>,
+    counters: Counters,
+}
+
+/// Something that the loop itself found out.
+#[derive(Clone, Copy, Debug)]
+enum Found {
+    Downlink(TxId, Report),
+    Group(GroupId, GroupReport),
+}
+
+/// What one pass over the outputs has to make durable and to carry out.
+#[derive(Debug, Default)]
+struct Portion {
+    records: Vec<Vec<u8>>,
+    devices: Vec<DeviceReport>,
+    outputs: Vec<Output>,
+    /// When nothing more comes: until when; otherwise there is more.
+    until: Option<Option<GpsInstant>>,
+    finished: Option<Outcome>,
+}
+
+impl Runner {
+    /// Works on the campaign until there is a reason not to. What is left is its lease.
+    pub(super) async fn run(mut self) -> (Held, Ended) {
+        let ended = match self.work().await {
+            Ok(outcome) => Ended::Finished(outcome),
+            Err(ended) => ended,
+        };
+        (self.held, ended)
+    }
+
+    /// Whom the campaign wants to hear.
+    pub(super) fn devices(&self) -> Vec<DevEui> {
+        self.campaign.plan().devices().iter().map(|device| device.dev_eui).collect()
+    }
+
+    async fn work(&mut self) -> Result<Outcome, Ended> {
+        loop {
+            let until = loop {
+                let portion = self.portion();
+                let (until, finished) = (portion.until, portion.finished);
+                self.commit(&portion).await?;
+                for output in portion.outputs {
+                    self.perform(output).await?;
+                }
+                if let Some(outcome) = finished {
+                    return Ok(outcome);
+                }
+                if let Some(until) = until {
+                    break until;
+                }
+            };
+            self.keep_snapshot().await?;
+            self.gather(until).await?;
+        }
+    }
+
+    /// The next outputs. Records come before what they lead to, so a portion can be carried out once they are durable.
+    fn portion(&mut self) -> Portion {
+        let mut portion = Portion::default();
+        while portion.outputs.len() < PORTION {
+            match self.campaign.poll_output() {
+                Output::Persist(record) => portion.records.push(record.to_octets()),
+                Output::Wait(until) => {
+                    portion.until = Some(until);
+                    break;
+                }
+                Output::Finished(outcome) => portion.finished = Some(outcome),
+                output => {
+                    if let Output::Event(Event::Device(report)) = &output {
+                        portion.devices.push(*report);
+                    }
+                    portion.outputs.push(output);
+                }
+            }
+        }
+        portion
+    }
+
+    /// Makes a portion durable, however long that takes, and then hands receipts back.
+    async fn commit(&mut self, portion: &Portion) -> Result<(), Ended> {
+        if portion.records.is_empty() && portion.devices.is_empty() && portion.finished.is_none() {
+            return Ok(());
+        }
+        let batch = Batch {
+            first: self.records,
+            records: portion.records.clone(),
+            devices: portion.devices.clone(),
+            standing: self.standing(portion.finished.is_some()),
+        };
+        let mut backoff = self.around.settings.backoff();
+        let started = std::time::Instant::now();
+        loop {
+            match self.around.store.append(self.held.lease(), &batch).await {
+                Ok(()) => break,
+                Err(StoreError::Unavailable { cause, source }) => {
+                    tracing::warn!(campaign = %self.id, %cause, ?source, "the store fails; the campaign stands still");
+                    self.trouble(Notice::Paused(cause));
+                    tokio::select! {
+                        () = self.held.lost() => return Err(Ended::Lost),
+                        () = self.stop.cancelled() => return Err(Ended::Stopped),
+                        () = sleep(backoff.pause()) => {}
+                    }
+                }
+                Err(StoreError::Fenced { .. }) => return Err(Ended::Lost),
+                Err(error) => return Err(Ended::Broken(error)),
+            }
+        }
+        metric::committed(started.elapsed(), batch.records.len());
+        self.over_it(Notice::Resumed);
+        self.records += batch.records.len() as u64;
+        for receipt in std::mem::take(&mut self.receipts) {
+            let Some(receipt) = receipt.done() else { continue };
+            if let Err(error) = self.around.transport.acknowledge(receipt).await {
+                tracing::debug!(campaign = %self.id, %error, "a receipt is not taken; it may come again");
+            }
+        }
+        Ok(())
+    }
+
+    /// Bounds the replay after the next restart.
+    async fn keep_snapshot(&mut self) -> Result<(), Ended> {
+        if self.records < self.snapshot_at {
+            return Ok(());
+        }
+        let Some(state) = self.campaign.snapshot() else { return Ok(()) };
+        self.snapshot_at = self.records + self.around.settings.snapshot_every;
+        let snapshot = Snapshot { records: self.records, state };
+        match self.around.store.put_snapshot(self.held.lease(), &snapshot).await {
+            Ok(()) => Ok(()),
+            Err(StoreError::Fenced { .. }) => Err(Ended::Lost),
+            // The records are there; it is only the restart that takes longer.
+            Err(error) => {
+                tracing::warn!(campaign = %self.id, %error, "no snapshot is kept");
+                Ok(())
+            }
+        }
+    }
+
+    /// Waits for the next thing to happen and takes it, with whatever else has happened by then.
+    async fn gather(&mut self, until: Option<GpsInstant>) -> Result<(), Ended> {
+        if self.found.is_empty() {
+            let clock = Arc::clone(&self.around.clock);
+            tokio::select! {
+                biased;
+                () = self.stop.cancelled() => return Err(Ended::Stopped),
+                () = self.held.lost() => return Err(Ended::Lost),
+                item = self.inbox.recv() => match item {
+                    Some(item) => self.take(item),
+                    None => return Err(Ended::Stopped),
+                },
+                Some(derived) = self.derivations.join_next() => self.take_derived(derived),
+                () = due(&*clock, until) => self.campaign.handle(clock.now(), Input::Timeout),
+            }
+        }
+        for found in std::mem::take(&mut self.found) {
+            let now = self.around.clock.now();
+            match found {
+                Found::Downlink(id, report) => self.campaign.handle(now, Input::Downlink { id, report }),
+                Found::Group(id, report) => self.campaign.handle(now, Input::Group { id, report }),
+            }
+        }
+        for _ in 1..PORTION {
+            match self.inbox.try_recv() {
+                Ok(item) => self.take(item),
+                Err(_) => break,
+            }
+        }
+        while let Some(derived) = self.derivations.try_join_next() {
+            self.take_derived(derived);
+        }
+        Ok(())
+    }
+
+    fn take(&mut self, item: Item) {
+        let now = self.around.clock.now();
+        let (event, receipt) = match item {
+            Item::Order(order) => return self.campaign.handle(now, Input::Operator(order)),
+            Item::Heard { event, receipt } => (event, receipt),
+        };
+        match &*event {
+            TransportEvent::Uplink { from, port, payload, received } => {
+                metric::uplink();
+                self.campaign
+                    .handle(now, Input::Uplink { from: *from, port: *port, payload, received: *received });
+            }
+            TransportEvent::Downlink { id, report, .. } => {
+                metric::reported(report);
+                self.campaign.handle(now, Input::Downlink { id: *id, report: *report });
+            }
+        }
+        self.receipts.extend(receipt);
+    }
+
+    fn take_derived(&mut self, derived: Result<derive::Derivation, tokio::task::JoinError>) {
+        match derived {
+            Ok(derive::Derivation { device, value }) => {
+                self.campaign.handle(self.around.clock.now(), Input::Derived { device, value });
+            }
+            // The key provider panicked; its task is gone, and the campaign will ask again after a restart.
+            Err(error) => tracing::error!(campaign = %self.id, %error, "a key was not computed"),
+        }
+    }
+
+    fn standing(&self, over: bool) -> Standing {
+        let tally = self.campaign.tally();
+        Standing {
+            status: self.campaign.status(),
+            stage: self.campaign.progress().stage,
+            complete: tally.complete,
+            failed: tally.failed,
+            devices: tally.devices,
+            over,
+        }
+    }
+
+    /// Tells of something that holds the campaign up, once.
+    fn trouble(&mut self, notice: Notice) {
+        if !std::mem::replace(&mut self.troubled, true) {
+            self.tell(notice);
+        }
+    }
+
+    /// Tells that it is over, if something was told.
+    fn over_it(&mut self, notice: Notice) {
+        if std::mem::take(&mut self.troubled) {
+            self.tell(notice);
+        }
+    }
+
+    fn tell(&self, notice: Notice) {
+        // Nobody need listen.
+        let _ = self.notices.send(notice);
+    }
+
+    fn devices_of(&self, group: GroupId) -> Vec<DevEui> {
+        let devices = self.campaign.plan().devices().iter();
+        devices.filter(|device| device.group == group).map(|device| device.dev_eui).collect()
+    }
+}
+
+/// Waits for a moment, or for ever.
+async fn due(clock: &dyn super::clock::Clock, until: Option<GpsInstant>) {
+    match until {
+        Some(until) => clock.sleep_until(until).await,
+        None => std::future::pending().await,
+    }
+}
