@@ -5,6 +5,7 @@
 //! lead to the same state, and so to the same future.
 
 use alloc::vec::Vec;
+use core::time::Duration;
 
 use super::event::Warning;
 #[cfg(feature = "records")]
@@ -223,10 +224,28 @@ impl Campaign {
 
     /// Goes on after a restart. That moves the campaign too, so it is part of its history.
     fn restart(&mut self, now: GpsInstant) {
+        let away = now.since(self.now);
         self.now = self.now.max(now);
+        self.forgive_absence(away);
         self.drained = false;
         self.journal = [Record { at: self.now, entry: Entry::Restarted }].into();
         self.repeat_what_is_open();
+    }
+
+    /// Nobody listened for so long: devices are not to blame for not having been heard.
+    fn forgive_absence(&mut self, away: Duration) {
+        for index in self.roster.indices() {
+            self.roster.update(index, |member| {
+                let waits = matches!(
+                    member.errand,
+                    Errand::AwaitFirstUplink | Errand::AwaitReport(_) | Errand::AwaitAnswer
+                );
+                member.last_heard = member.last_heard.map(|heard| heard + away);
+                if waits {
+                    member.deadline = member.deadline.map(|deadline| deadline + away);
+                }
+            });
+        }
     }
 
     /// Hands over again what was under way and whose outcome is not known.

@@ -30,10 +30,10 @@ use fuota_proto::{DataRate, EncryptedMcKey, McAddr, McGroupId, Mic, PingSlotPeri
 
 #[allow(unused_imports)] // each test file uses its own part
 pub use self::script::{
-    Answer, Heard, Script, answer_missing, dev_version, firmware, fragment, fragmentation, fragmentation2,
-    good, multicast, setup_ans, status_ans,
+    Answer, Heard, Script, answer_missing, decode, dev_version, firmware, fragment, fragmentation,
+    fragmentation2, good, multicast, setup_ans, status_ans,
 };
-use self::script::{decode, name, name_uplink};
+use self::script::{name, name_uplink};
 
 /// Where virtual time begins.
 pub const START: GpsInstant = GpsInstant::from_secs(1_400_000_000);

@@ -1,0 +1,35 @@
+//! Whole campaigns through the driver: scripted devices behind a network server, in virtual time.
+
+#![cfg(feature = "driver")]
+#![allow(clippy::unwrap_used)]
+
+#[path = "../common/mod.rs"]
+mod common;
+mod crash;
+mod faulty;
+mod net;
+mod node;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use fuota_engine::campaign::spec::CampaignSpec;
+use fuota_engine::driver::store::Tenant;
+use fuota_engine::driver::{Fuota, Launch, Settings, Store, Transport, Vault};
+
+use self::net::{Roots, VirtualClock};
+
+/// A node on virtual time.
+pub(crate) fn node(name: &str, store: Arc<dyn Store>, net: Arc<dyn Transport>) -> Fuota {
+    let mut settings = Settings::new(name);
+    // A campaign takes hours: rarer renewals leave more of the calls to what matters.
+    settings.lease = Duration::from_secs(600);
+    settings.adopt_every = Duration::from_secs(120);
+    let vault = Vault::new(&[7; 32], Arc::new(Roots), Arc::clone(&store));
+    let builder = Fuota::builder().store(store).transport(net).keys(Arc::new(vault));
+    builder.clock(Arc::new(VirtualClock::default())).settings(settings).build().unwrap()
+}
+
+pub(crate) fn launch(spec: CampaignSpec) -> Launch {
+    Launch::new(Tenant("acme".into()), "spring update", "ada", spec)
+}
