@@ -5,6 +5,7 @@
 pub mod bulk;
 pub mod channel;
 pub mod cli;
+pub mod code;
 pub mod energy;
 pub mod external;
 mod fleet;

@@ -37,6 +37,8 @@ pub enum Stream {
     Backhaul,
     /// When a gateway fails; drawn by the gateway's number.
     Gateway,
+    /// What a code that is random itself makes of the parity fragments that reach the device.
+    Code,
 }
 
 /// Numbers for one purpose of one device.

@@ -10,13 +10,13 @@ use std::num::NonZero;
 
 use fuota_engine::campaign::plan::Block;
 use fuota_engine::campaign::spec::Redundancy;
-use fuota_engine::rule::parity_rule;
-use fuota_fec::Geometry;
-use fuota_fec::batch::{ParityColumns, RankScratch};
+use fuota_fec::batch::RankScratch;
 use rayon::iter::{IndexedParallelIterator as _, IntoParallelIterator as _, ParallelIterator as _};
 
 pub use self::report::{BulkReport, summary};
+use crate::code::{Losses, Prepared};
 use crate::node::{Reached, bit};
+use crate::rng::{Draws, Stream};
 use crate::scenario::{DeviceGroup, Faults, Scenario};
 use crate::world::{Gateways, START, SimError, block};
 
@@ -80,13 +80,20 @@ impl BulkRecord {
 /// time it takes.
 ///
 /// # Errors
-/// [`SimError::Plan`] for a campaign that cannot be carried out, [`SimError::Threads`] if threads can't be had.
+/// Those of [`transfer_here`], and [`SimError::Threads`] if threads can't be had.
 pub fn transfer(scenario: &Scenario, threads: Option<NonZero<usize>>) -> Result<BulkRecord, SimError> {
-    check(scenario)?;
-    let block = block(scenario)?;
     let pool = rayon::ThreadPoolBuilder::new().num_threads(threads.map_or(0, NonZero::get)).build();
-    let pool = pool.map_err(|_| SimError::Threads)?;
-    Ok(pool.install(|| run(scenario, block)))
+    pool.map_err(|_| SimError::Threads)?.install(|| transfer_here(scenario))
+}
+
+/// Lets a transfer happen on the threads of the pool that it is called in.
+///
+/// # Errors
+/// [`SimError::Plan`] for a campaign that cannot be carried out, [`SimError::NotInTransfer`] for one that needs more
+/// than losses and ranks.
+pub fn transfer_here(scenario: &Scenario) -> Result<BulkRecord, SimError> {
+    check(scenario)?;
+    Ok(run(scenario, block(scenario)?))
 }
 
 /// Whether a scenario is about losses and nothing else.
@@ -119,9 +126,9 @@ fn run(scenario: &Scenario, block: Option<Block>) -> BulkRecord {
     let alive: Vec<u64> =
         (1..=fragments).map(|number| gateways.alive(START + block.gap * (number - 1), number)).collect();
     let fleet = Fleet {
-        columns: ParityColumns::new(block.geometry, parity_rule(scenario.package_version), parity),
+        code: scenario.code().prepare(block.geometry, parity),
         words: Alive::new(&alive, scenario.gateways.len()),
-        geometry: block.geometry,
+        seed: scenario.seed,
         fragments,
     };
     let of_group = |device: u32| scenario.group(device).or(scenario.fleet.last());
@@ -130,7 +137,7 @@ fn run(scenario: &Scenario, block: Option<Block>) -> BulkRecord {
         |scratch, device| {
             let device = u32::try_from(device).unwrap_or(u32::MAX);
             of_group(device).map_or(Held { complete_at: None, received: 0 }, |group| {
-                fleet.hold(&mut Reached::new(scenario, group, device), scratch)
+                fleet.hold(device, &mut Reached::new(scenario, group, device), scratch)
             })
         },
     );
@@ -139,9 +146,9 @@ fn run(scenario: &Scenario, block: Option<Block>) -> BulkRecord {
 
 /// What all devices share.
 struct Fleet {
-    columns: ParityColumns,
+    code: Prepared,
     words: Alive,
-    geometry: Geometry,
+    seed: u64,
     fragments: u32,
 }
 
@@ -180,7 +187,7 @@ impl Alive {
 
 impl Fleet {
     /// Draws what a device loses, and tells what it holds.
-    fn hold(&self, device: &mut Reached, scratch: &mut Scratch) -> Held {
+    fn hold(&self, device: u32, reached: &mut Reached, scratch: &mut Scratch) -> Held {
         let words = (self.fragments as usize).div_ceil(64);
         scratch.lost.clear();
         let mut lost_in_all = 0;
@@ -188,14 +195,18 @@ impl Fleet {
             let count = (self.fragments as usize - place * 64).min(64);
             // Lost is what no gateway brings.
             let mut lost = u64::MAX >> (64 - count);
-            device.next_64(|gateway, link_lost| {
+            reached.next_64(|gateway, link_lost| {
                 lost &= link_lost | !self.words.word(gateway, place);
             });
             lost_in_all += lost.count_ones();
             scratch.lost.push(lost);
         }
-        let complete_at = self.columns.complete_at(&scratch.lost, &mut scratch.rank);
-        debug_assert!(complete_at.is_none_or(|at| at >= self.geometry.nb_frag()));
+        let count = u16::try_from(self.fragments).unwrap_or(u16::MAX);
+        let losses = Losses { words: &scratch.lost, count };
+        // Few codes draw anything.
+        let mut draws = None;
+        let draw = || draws.get_or_insert_with(|| Draws::new(self.seed, device, Stream::Code)).fraction();
+        let complete_at = self.code.complete_at(losses, &mut scratch.rank, draw);
         Held {
             complete_at: complete_at.and_then(NonZero::new),
             received: u16::try_from(self.fragments - lost_in_all).unwrap_or(u16::MAX),

@@ -30,6 +30,8 @@ pub struct BulkReport {
     /// Share of complete devices, and its 95 % interval.
     complete_share: f64,
     complete_interval: [f64; 2],
+    /// What parity fragments are made of.
+    code: &'static str,
     nb_frag: u16,
     parity: u16,
     frag_size: u8,
@@ -86,6 +88,7 @@ impl BulkReport {
             failed,
             complete_share: rounded(f64::from(complete) / f64::from(all.max(1))),
             complete_interval: [rounded(low), rounded(high)],
+            code: scenario.code().name(),
             nb_frag: record.nb_frag(),
             parity: record.parity(),
             frag_size: block.map_or(0, |block| block.geometry.frag_size()),
@@ -106,6 +109,16 @@ impl BulkReport {
             seed: scenario.seed,
             downlinks: scenario.downlinks(),
         }
+    }
+
+    /// Time on air of all fragments, in seconds.
+    pub(crate) const fn airtime_s(&self) -> f64 {
+        self.airtime_s
+    }
+
+    /// First bit of the first fragment to last bit of the last, in seconds.
+    pub(crate) const fn duration_s(&self) -> f64 {
+        self.duration_s
     }
 
     /// The report as indented JSON with a final line break.
@@ -150,11 +163,11 @@ fn complete_after(record: &BulkRecord, completed_with: &[u32]) -> Vec<CompleteAf
 /// The summary of a finished transfer for people, several lines with a final line break.
 #[must_use]
 pub fn summary(scenario: &Scenario, report: &BulkReport) -> String {
-    let BulkReport { nb_frag, parity, frag_size, devices, complete, .. } = report;
+    let BulkReport { code, nb_frag, parity, frag_size, devices, complete, .. } = report;
     let mut lines = vec![
         "Transfer  after set-up, without polls; devices by rank alone".to_owned(),
         format!(
-            "Image     {} octets = {nb_frag} fragments of {frag_size} octets + {parity} parity",
+            "Image     {} octets = {nb_frag} fragments of {frag_size} octets + {parity} parity ({code})",
             scenario.image.len()
         ),
         format!(

@@ -9,6 +9,7 @@ use proptest::prelude::{Strategy, any, prop_oneof};
 use proptest::{prop_assert_eq, proptest};
 
 use super::*;
+use crate::code::Code;
 use crate::scenario::{DeviceGroup, GatewaySpec, Link, Outage};
 use crate::world::World;
 
@@ -115,4 +116,27 @@ fn success_lies_within_the_99_percent_interval_of_theory() {
         let (low, high) = crate::theory::wilson_at(record.complete().into(), 20_000, 2.576);
         assert!((low..=high).contains(&theory), "{} {theory} {low} {high}", record.nb_frag());
     }
+}
+
+/// With the same seed a device loses the same fragments however many are sent and whatever they are made of.
+#[test]
+fn codes_and_redundancies_are_compared_on_the_same_losses() {
+    let with = |redundancy, code| {
+        let link = Link::Beta { alpha: 2.0, beta: 18.0 };
+        let mut scenario = scenario(link, redundancy, PackageVersion::V1, 5, false);
+        scenario.set_devices(2_000);
+        scenario.code = code;
+        transfer(&scenario, None).unwrap()
+    };
+    let (few, many) = (with(10, None), with(60, None));
+    let sent = few.nb_frag() + few.parity();
+    for (few, many) in few.devices.iter().zip(&many.devices) {
+        assert_eq!(few.complete_at, many.complete_at.filter(|at| at.get() <= sent));
+    }
+    let any_m = with(60, Some(Code::Rs));
+    for (own, any_m) in many.devices.iter().zip(&any_m.devices) {
+        assert_eq!(own.received, any_m.received);
+        assert!(own.complete_at.is_none_or(|at| any_m.complete_at.is_some_and(|first| first <= at)));
+    }
+    assert!(few.complete() < many.complete() && many.complete() < any_m.complete());
 }

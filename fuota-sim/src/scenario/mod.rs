@@ -22,9 +22,11 @@ use fuota_proto::DataRate;
 
 pub use self::devices::{DeviceGroup, ErrorBit, Joins, Reboots};
 pub use self::file::{Expectation, FileError, ScenarioFile};
+pub(crate) use self::file::{line_of, place_of};
 pub use self::link::{Link, PathLoss};
 pub use self::network::{Backhaul, GatewaySpec, OnOff, Outage, RadioEffects};
 pub use self::trace::{Trace, TraceError};
+use crate::code::Code;
 use crate::external::ExternalDevices;
 
 /// One simulated campaign: what for, the image, the fleet, the radio, the rules, the seed.
@@ -56,6 +58,9 @@ pub struct Scenario {
     pub backhaul: Backhaul,
     /// How losses of fragments are made good.
     pub redundancy: Redundancy,
+    /// What parity fragments are made of: `None` for the rule of the package version. Any other code is for
+    /// comparisons, in scenarios that start with the transfer.
+    pub code: Option<Code>,
     /// Where the fleet is.
     pub region: Region,
     /// Duty cycle that a gateway keeps on the channel of RX2 and of multicast.
@@ -104,6 +109,7 @@ impl Default for Scenario {
             radio: RadioEffects::default(),
             backhaul: Backhaul::default(),
             redundancy: Redundancy::Fec(Percent::whole(30)),
+            code: None,
             region,
             multicast_duty: region.rx2_duty(),
             framing: Framing::default(),
@@ -178,6 +184,12 @@ impl Scenario {
     #[must_use]
     pub const fn parity_rule(&self) -> ParityRule {
         parity_rule(self.package_version)
+    }
+
+    /// What its parity fragments are made of.
+    #[must_use]
+    pub fn code(&self) -> Code {
+        self.code.unwrap_or_else(|| Code::of_rule(self.parity_rule()))
     }
 
     /// How the fleet's devices are made.

@@ -126,6 +126,11 @@ fn campaign(scenario: &mut Scenario, keys: &schema::Campaign, place: &Place<'_>)
         scenario.redundancy = Redundancy::Fec(fuota_engine::percent::Percent::whole(1_000_000));
         scenario.config.frag_redundancy_max = Some(*parity.get_ref());
     }
+    scenario.code = keys.code.as_ref().map(|code| *code.get_ref());
+    if let Some(code) = keys.code.as_ref().filter(|_| scenario.start == Start::Setup) {
+        let message = "`code` compares codes where only losses count: `start = \"transfer\"` is expected";
+        return Err(place.wrong(code.span(), message));
+    }
     match (&keys.image, &keys.image_size) {
         (Some(_), Some(size)) => {
             return Err(place.wrong(size.span(), "either `image` or `image_size` is expected, not both"));

@@ -11,6 +11,9 @@ use std::path::{Path, PathBuf};
 use std::{fs, io};
 
 use fuota_engine::config::{Config, ConfigError, IgnoredKey};
+use serde::Deserialize as _;
+use toml::Spanned;
+use toml::de::{DeValue, ValueDeserializer};
 
 pub use self::expect::Expectation;
 use super::Scenario;
@@ -88,15 +91,57 @@ impl ScenarioFile {
     /// # Errors
     /// Those of [`read`](Self::read).
     pub fn parse(text: &str, path: &Path) -> Result<Self, FileError> {
-        let file: schema::File = toml::from_str(text).map_err(|error| {
-            let line = error.span().map_or(1, |span| line_of(text, span.start));
-            let message = error.message().split_whitespace().collect::<Vec<_>>().join(" ");
+        Self::assemble(toml::from_str(text), "agent", text, path)
+    }
+
+    /// A scenario that is the section `name` of a larger file.
+    ///
+    /// # Errors
+    /// Those of [`read`](Self::read), with the lines of the larger file.
+    pub(crate) fn parse_section(
+        section: &Spanned<DeValue<'_>>,
+        name: &str,
+        text: &str,
+        path: &Path,
+    ) -> Result<Self, FileError> {
+        let file = schema::File::deserialize(ValueDeserializer::from(section.clone()));
+        Self::assemble(file, &format!("{name}.agent"), text, path)
+    }
+
+    fn assemble(
+        file: Result<schema::File, toml::de::Error>,
+        agent: &str,
+        text: &str,
+        path: &Path,
+    ) -> Result<Self, FileError> {
+        let file = file.map_err(|error| {
+            let (line, message) = place_of(&error, text);
             FileError::Wrong { path: path.into(), line, message }
         })?;
-        let (config, ignored) = Config::from_text(&section(text, "agent"))
+        let (config, ignored) = Config::from_text(&section(text, agent))
             .map_err(|source| FileError::Agent { path: path.into(), source })?;
         build::build(file, config, ignored, text, path)
     }
+}
+
+impl FileError {
+    /// What is wrong, without where: for text that stands in no file.
+    pub(crate) fn message(&self) -> String {
+        match self {
+            Self::Wrong { message, .. } => message.clone(),
+            Self::Agent { source, .. } => {
+                let text = source.to_string();
+                text.split_once(": ").map_or(text.clone(), |(_, message)| message.to_owned())
+            }
+            other => other.to_string(),
+        }
+    }
+}
+
+/// The line of a mistake in TOML, and what is wrong there.
+pub(crate) fn place_of(error: &toml::de::Error, text: &str) -> (usize, String) {
+    let line = error.span().map_or(1, |span| line_of(text, span.start));
+    (line, error.message().split_whitespace().collect::<Vec<_>>().join(" "))
 }
 
 /// The text with every line blanked but those of one section, so that lines keep their numbers.
@@ -115,7 +160,7 @@ fn section(text: &str, name: &str) -> String {
 }
 
 /// The line of an octet, counted from 1.
-fn line_of(text: &str, offset: usize) -> usize {
+pub(crate) fn line_of(text: &str, offset: usize) -> usize {
     1 + text.bytes().take(offset).filter(|&byte| byte == b'\n').count()
 }
 

@@ -11,6 +11,7 @@ use super::values::{
     Drift, Duty, Dwell, NotNegative, Number, Periodicity, Positive, Probability, Rate, RegionName, Share,
     Span, VersionText,
 };
+use crate::code::Code;
 
 #[derive(Default, Deserialize)]
 #[serde(default, deny_unknown_fields)]
@@ -42,6 +43,7 @@ pub(super) struct Campaign {
     pub(super) redundancy: Option<Share>,
     pub(super) parity: Option<Spanned<u16>>,
     pub(super) fec: Option<Spanned<bool>>,
+    pub(super) code: Option<Spanned<Code>>,
     pub(super) max_duration: Option<Span>,
     pub(super) session_start: Option<Span>,
     pub(super) firmware_version: Option<VersionText>,

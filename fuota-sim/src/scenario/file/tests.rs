@@ -63,6 +63,8 @@ fn every_mistake_is_told_with_its_line_and_what_would_be_right() {
         ("[campaign]\nparity = 3\nredundancy = 3", 2, "either `redundancy` or `parity`"),
         ("[campaign]\nfec = false\nparity = 3", 2, "leaves no room"),
         ("[campaign]\npackage_version = 3", 2, "1 or 2 is expected"),
+        ("[campaign]\ncode = \"rs\"", 2, "`start = \"transfer\"` is expected"),
+        ("[campaign]\ncode = \"morse\"", 2, "expected one of `ts004-v1`"),
         ("[backhaul]\ncopies = 0", 2, "at least once"),
         ("[agent]\nmsg_retries = 5\nmsg_retrys = 3", 3, "did you mean `msg_retries`?"),
         ("[expect]\nstate = 1", 2, "unknown field `state`"),

@@ -1,6 +1,5 @@
 //! `fuota fec curve`: how many fragments receivers need with different codes.
 
-mod codes;
 mod plot;
 mod trials;
 
@@ -11,10 +10,10 @@ use std::process::ExitCode;
 use fuota_fec::Geometry;
 use indicatif::ProgressBar;
 
-use self::codes::Code;
 use self::trials::{Cell, Share};
 use super::Outcome;
 use super::encode::at;
+use crate::code::Code;
 
 #[derive(Debug, clap::Args)]
 pub(in crate::cli) struct Args {

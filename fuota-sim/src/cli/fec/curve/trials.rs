@@ -6,7 +6,8 @@ use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::{Rng as _, SeedableRng as _};
 use rayon::prelude::*;
 
-use super::codes::{Code, Prepared};
+use crate::code::{Code, Losses, Prepared};
+use crate::theory::wilson;
 
 /// Fragments beyond M up to which the share of complete receivers is shown.
 const EXTRA: u16 = 20;
@@ -14,33 +15,13 @@ const EXTRA: u16 = 20;
 const REDUNDANCY: f64 = 1.5;
 const STEPS: u16 = 30;
 
-/// Which fragments a receiver loses.
-pub(super) struct Losses {
-    words: Vec<u64>,
-    count: u16,
-}
-
-impl Losses {
-    fn draw(count: u16, loss: f64, mut unit: impl FnMut() -> f64) -> Self {
-        let mut words = vec![0; usize::from(count).div_ceil(64)];
-        for i in 0..usize::from(count) {
-            words[i / 64] |= u64::from(unit() < loss) << (i % 64);
-        }
-        Self { words, count }
+/// Which fragments a receiver loses, a bit each.
+fn draw(count: u16, loss: f64, mut unit: impl FnMut() -> f64) -> Vec<u64> {
+    let mut words = vec![0; usize::from(count).div_ceil(64)];
+    for i in 0..usize::from(count) {
+        words[i / 64] |= u64::from(unit() < loss) << (i % 64);
     }
-
-    /// Bit N − 1 is a one if fragment N is lost.
-    pub(super) fn words(&self) -> &[u64] {
-        &self.words
-    }
-
-    /// Numbers of the fragments that come through.
-    pub(super) fn received(&self) -> impl Iterator<Item = u16> {
-        (1..=self.count).filter(|n| {
-            let i = usize::from(n - 1);
-            self.words[i / 64] >> (i % 64) & 1 == 0
-        })
-    }
+    words
 }
 
 /// Receivers that have decoded, out of all.
@@ -57,11 +38,7 @@ impl Share {
 
     /// Wilson's interval of 95 %.
     pub(super) fn interval(self) -> (f64, f64) {
-        let (n, p, z) = (f64::from(self.trials), self.value(), 1.959_963_985);
-        let middle = p + z * z / (2.0 * n);
-        let half = z * (p * (1.0 - p) / n + z * z / (4.0 * n * n)).sqrt();
-        let scale = 1.0 + z * z / n;
-        (((middle - half) / scale).max(0.0), ((middle + half) / scale).min(1.0))
+        wilson(self.decoded.into(), self.trials.into())
     }
 }
 
@@ -97,9 +74,10 @@ impl Cell {
         let done: Vec<Vec<Done>> = (0..trials)
             .into_par_iter()
             .map_init(RankScratch::default, |scratch, trial| {
-                let losses = Losses::draw(m + parity, loss, units(seed, m, loss, trial, 0));
+                let words = draw(m + parity, loss, units(seed, m, loss, trial, 0));
+                let losses = Losses { words: &words, count: m + parity };
                 let receiver = |(prepared, stream): (&Prepared, u8)| {
-                    let n = prepared.complete_at(&losses, scratch, units(seed, m, loss, trial, stream))?;
+                    let n = prepared.complete_at(losses, scratch, units(seed, m, loss, trial, stream))?;
                     let received = losses.received().take_while(|other| *other <= n).count();
                     // Without any loss at all a receiver is complete with the M-th.
                     Some((u16::try_from(received).unwrap_or(u16::MAX).saturating_sub(m), n))
@@ -187,11 +165,5 @@ mod tests {
         let decoded =
             |curve: Curve| curve.redundancy.iter().map(|(_, share)| share.decoded).collect::<Vec<_>>();
         assert_eq!(decoded(shares(Code::Rlnc256, 30, 0.4)), decoded(shares(Code::Rlnc256, 30, 0.4)));
-    }
-
-    #[test]
-    fn wilsons_interval_by_a_known_value() {
-        let (low, high) = Share { decoded: 8, trials: 10 }.interval();
-        assert!((low - 0.490_2).abs() < 1e-3 && (high - 0.943_3).abs() < 1e-3, "{low} {high}");
     }
 }
