@@ -2,6 +2,8 @@
 //!
 //! The slow, exact companion of what the simulator draws.
 
+use statrs::distribution::{ContinuousCDF as _, StudentsT};
+
 /// Two-sided 95 % point of the normal distribution.
 const Z95: f64 = 1.959_963_984_540_054;
 /// Probabilities below this share of the largest are left out of sums.
@@ -24,7 +26,8 @@ pub fn random_code_success(nb_frag: u32, parity: u32, loss: f64) -> f64 {
         let enough = received.iter().filter(|(r, _)| *r >= lost);
         enough.map(|&(r, p)| p * full(r - lost) / full(r)).sum()
     };
-    let success: f64 = lost.iter().map(|&(l, p)| p * given(l)).sum();
+    // From zero on: the sum of nothing is a negative zero.
+    let success = lost.iter().fold(0.0, |sum, &(l, p)| sum + p * given(l));
     success.clamp(0.0, 1.0)
 }
 
@@ -81,7 +84,22 @@ pub fn wilson_at(successes: u64, trials: u64, z: f64) -> (f64, f64) {
     let share = successes as f64 / n;
     let middle = (share + z2 / (2.0 * n)) / (1.0 + z2 / n);
     let half = z / (1.0 + z2 / n) * (share * (1.0 - share) / n + z2 / (4.0 * n * n)).sqrt();
-    ((middle - half).max(0.0), (middle + half).min(1.0))
+    // With none or all, one end is exactly 0 or 1, which rounding misses.
+    let low = if successes == 0 { 0.0 } else { (middle - half).max(0.0) };
+    let high = if successes >= trials { 1.0 } else { (middle + half).min(1.0) };
+    (low, high)
+}
+
+/// The mean of values and its 95 % interval by Student's t; `None` for less than two values, which tell nothing of how
+/// they scatter.
+#[must_use]
+pub fn mean_interval(values: &[f64]) -> Option<(f64, f64, f64)> {
+    let n = values.len() as f64;
+    let point = StudentsT::new(0.0, 1.0, n - 1.0).ok()?.inverse_cdf(0.975);
+    let mean = values.iter().sum::<f64>() / n;
+    let variance = values.iter().map(|value| (value - mean).powi(2)).sum::<f64>() / (n - 1.0);
+    let half = point * (variance / n).sqrt();
+    Some((mean, mean - half, mean + half))
 }
 
 #[cfg(test)]
@@ -130,6 +148,7 @@ mod tests {
     #[test]
     fn certain_and_impossible_cases_are_exact() {
         assert!((random_code_success(215, 0, 0.0) - 1.0).abs() < 1e-12);
+        assert!(random_code_success(1000, 0, 0.05).is_sign_positive());
         assert!((random_code_success(3, 0, 0.5) - 0.125).abs() < 1e-12);
         assert!(random_code_success(10, 10, 1.0) < 1e-12);
         assert!(random_code_success(10_000, 6_000, 0.3) > 0.999);
@@ -152,5 +171,30 @@ mod tests {
         let (low, high) = wilson(0, 50);
         assert!(low.abs() < 1e-12 && high > 0.05);
         assert_eq!(wilson(0, 0), (0.0, 1.0));
+        for trials in 1..500 {
+            assert!(
+                wilson_at(0, trials, 4.5).0 <= 0.0 && wilson_at(trials, trials, 4.5).1 >= 1.0,
+                "{trials}"
+            );
+        }
+    }
+
+    #[test]
+    fn student_s_interval_is_the_published_one() {
+        // The points of the tables for 1, 4, 9 and 29 degrees of freedom.
+        for (n, point) in [(2, 12.706_205), (5, 2.776_445), (10, 2.262_157), (30, 2.045_230)] {
+            let values: Vec<_> = (0..n).map(f64::from).collect();
+            let (mean, low, high) = mean_interval(&values).unwrap();
+            let n = f64::from(n);
+            // The variance of 0, 1, … is n(n + 1)/12.
+            let half = point * ((n + 1.0) / 12.0).sqrt();
+            assert!((mean - (n - 1.0) / 2.0).abs() < 1e-12, "{mean}");
+            assert!(
+                (high - mean - half).abs() < 1e-5 && (mean - low - half).abs() < 1e-5,
+                "{n}: {low} {high}"
+            );
+        }
+        assert_eq!(mean_interval(&[3.0, 3.0, 3.0]), Some((3.0, 3.0, 3.0)));
+        assert_eq!((mean_interval(&[1.0]), mean_interval(&[])), (None, None));
     }
 }

@@ -5,6 +5,8 @@ mod console;
 mod fec;
 mod plan;
 mod run;
+mod stop;
+mod sweep;
 mod values;
 
 use std::error::Error;
@@ -27,6 +29,8 @@ enum Verb {
     Run(Box<run::RunArgs>),
     /// What would it take: fragments, airtime, duration, energy, chance of success
     Plan(Box<plan::PlanArgs>),
+    /// Grids of parameters and many seeds: tables and pictures with intervals
+    Sweep(sweep::SweepArgs),
     /// The erasure code: encode and decode files, look at parity rows, compare codes
     #[command(subcommand)]
     Fec(fec::Verb),
@@ -45,6 +49,9 @@ const USAGE: u8 = 1;
 /// The call was fine, but what it asked for did not come about.
 const FAILED: u8 = 2;
 
+/// Ctrl-C ended it early.
+const STOPPED: u8 = 3;
+
 /// Parses the command line, runs the verb and turns its outcome into the exit code.
 #[must_use]
 pub fn main() -> ExitCode {
@@ -52,6 +59,7 @@ pub fn main() -> ExitCode {
         Ok(cli) => match cli.verb {
             Verb::Run(args) => run::run(&args),
             Verb::Plan(args) => plan::run(&args),
+            Verb::Sweep(args) => sweep::run(&args),
             Verb::Fec(verb) => fec::run(verb),
             Verb::Codec(verb) => codec::run(&verb),
         },

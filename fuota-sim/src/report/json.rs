@@ -213,18 +213,18 @@ impl Group {
 
 /// What the campaign took from the devices' batteries, in joules.
 #[derive(Clone, Debug, Serialize)]
-struct Energy {
+pub(crate) struct Energy {
     /// Of an average device: in the set-up stages, while fragments were on air, and after.
-    setup_j: f64,
-    transfer_j: f64,
-    closing_j: f64,
-    mean_j: f64,
+    pub(crate) setup_j: f64,
+    pub(crate) transfer_j: f64,
+    pub(crate) closing_j: f64,
+    pub(crate) mean_j: f64,
     /// Of the device that spent most.
-    max_j: f64,
+    pub(crate) max_j: f64,
 }
 
 impl Energy {
-    fn new(scenario: &Scenario, record: &RunRecord) -> Self {
+    pub(crate) fn new(scenario: &Scenario, record: &RunRecord) -> Self {
         let all: Vec<_> = joules(scenario, record).collect();
         let mean = |of: &dyn Fn(&[f64; 3]) -> f64| {
             rounded(all.iter().map(of).sum::<f64>() / (all.len().max(1) as f64))

@@ -18,6 +18,7 @@ use fuota_fec::ParityRule;
 use fuota_fec::structure::{self, Weakness};
 
 pub use self::devices::write_devices;
+pub(crate) use self::json::Energy;
 pub use self::json::{Report, SCHEMA_VERSION};
 pub use self::page::page;
 pub use self::summary::summary;

@@ -10,7 +10,6 @@ mod transfer;
 
 use std::io::{self, IsTerminal};
 use std::process::ExitCode;
-use std::sync::atomic::{AtomicBool, Ordering};
 
 use fuota_engine::campaign::event::CampaignStatus;
 use fuota_engine::config;
@@ -20,17 +19,13 @@ use self::error::RunError;
 use self::output::OutputFolder;
 use self::progress::Progress;
 use self::scenario::Setup;
-use super::{FAILED, Outcome, console};
+use super::stop::stop_on_ctrl_c;
+use super::{FAILED, Outcome, STOPPED, console};
 use crate::external::Failure;
 use crate::record::ExternalRecord;
 use crate::report::{Report, summary};
 use crate::scenario::Start;
 use crate::world::World;
-
-/// What the process reports for a campaign that was STOPPED.
-const STOPPED: u8 = 3;
-/// What the process reports when a second Ctrl-C kills it, as shells do.
-const KILLED: i32 = 130;
 
 /// Runs the campaign that the flags describe and tells the exit code.
 ///
@@ -49,7 +44,7 @@ pub(super) fn run(args: &RunArgs) -> Outcome {
     if scenario.start == Start::Transfer {
         return transfer::run(args, &scenario, &expect);
     }
-    let stop = stop_on_ctrl_c()?;
+    let stop = stop_on_ctrl_c("stopping the campaign (Ctrl-C again kills it)").map_err(RunError::Signal)?;
     let mut world = World::new(&scenario)?;
     let folder = args.out.as_deref().map(OutputFolder::create).transpose()?;
     let mut progress = Progress::new(io::stderr().is_terminal() && !args.json);
@@ -81,16 +76,4 @@ pub(super) fn run(args: &RunArgs) -> Outcome {
         // An outcome has one of these three.
         _ => ExitCode::from(FAILED),
     })
-}
-
-/// A flag that the first Ctrl-C raises; the second ends the process.
-fn stop_on_ctrl_c() -> Result<&'static AtomicBool, RunError> {
-    static STOP: AtomicBool = AtomicBool::new(false);
-    ctrlc::set_handler(|| {
-        if STOP.swap(true, Ordering::Relaxed) {
-            std::process::exit(KILLED);
-        }
-        console::warn("stopping the campaign (Ctrl-C again kills it)");
-    })?;
-    Ok(&STOP)
 }

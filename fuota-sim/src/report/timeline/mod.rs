@@ -9,11 +9,11 @@ mod panel;
 use fuota_engine::campaign::spec::Redundancy;
 use plotters::coord::Shift;
 use plotters::prelude::*;
-use plotters::style::FontStyle;
 
 use self::curves::Curves;
 use self::panel::Panel;
 use super::humanise;
+use crate::picture::use_built_in_font;
 use crate::record::RunRecord;
 use crate::scenario::Scenario;
 
@@ -43,8 +43,7 @@ type Canvas<'a> = DrawingArea<SVGBackend<'a>, Shift>;
 /// # Errors
 /// A font or drawing failure of the library.
 pub fn timeline_svg(scenario: &Scenario, record: &RunRecord) -> Result<String, TimelineError> {
-    plotters::style::register_font("sans-serif", FontStyle::Normal, epaint_default_fonts::UBUNTU_LIGHT)
-        .map_err(|_| TimelineError::Font)?;
+    use_built_in_font().map_err(|_| TimelineError::Font)?;
     let curves = Curves::of(scenario, record);
     let mut panels = vec![Panel::whole(record)];
     panels.extend(Panel::session(record));

@@ -4,11 +4,11 @@ use std::path::Path;
 
 use plotters::coord::Shift;
 use plotters::prelude::*;
-use plotters::style::FontStyle;
 use plotters::style::text_anchor::{HPos, Pos, VPos};
 
-use super::codes::Code;
 use super::trials::{Cell, Curve, Share};
+use crate::code::Code;
+use crate::picture::use_built_in_font;
 
 type Failure = Box<dyn std::error::Error>;
 type Points = Vec<(f64, Share)>;
@@ -41,8 +41,7 @@ const AXES: [Axis; 2] = [
 
 /// Draws both pictures as SVG and PNG into `folder`.
 pub(super) fn draw(folder: &Path, seed: u64, cells: &[Cell]) -> Result<(), Failure> {
-    plotters::style::register_font("sans-serif", FontStyle::Normal, epaint_default_fonts::UBUNTU_LIGHT)
-        .map_err(|_| "the built-in font is unusable")?;
+    use_built_in_font()?;
     let rows = shown(cells);
     let columns = rows.iter().map(Vec::len).max().unwrap_or(1);
     let count = |n: usize| u32::try_from(n).unwrap_or(1);
