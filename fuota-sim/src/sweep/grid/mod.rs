@@ -158,11 +158,11 @@ impl Grid {
         let Some(base) = self.bases.get(base.map_or(0, |(_, place)| *place)) else { return Ok(None) };
         let mut table = base.table.clone();
         for (axis, place) in self.axes.iter().zip(places) {
-            if let Some(value) = axis.values.get(place).filter(|_| !axis.path.is_empty()) {
-                if let Err(message) = place::put(&mut table, &axis.path, value.get_ref()) {
-                    let file = FileError::Wrong { path: base.path.clone(), line: 1, message };
-                    return Ok(Some(Cell { name: base.name.clone(), hash: String::new(), file: Err(file) }));
-                }
+            if let Some(value) = axis.values.get(place).filter(|_| !axis.path.is_empty())
+                && let Err(message) = place::put(&mut table, &axis.path, value.get_ref())
+            {
+                let file = FileError::Wrong { path: base.path.clone(), line: 1, message };
+                return Ok(Some(Cell { name: base.name.clone(), hash: String::new(), file: Err(file) }));
             }
         }
         Ok(Some(Cell {

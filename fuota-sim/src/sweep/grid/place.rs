@@ -53,20 +53,20 @@ fn place(sections: &[Value], which: &str) -> Option<usize> {
 mod tests {
     use super::*;
 
-    fn after(scenario: &str, path: &str, value: Value) -> Result<String, String> {
+    fn after(scenario: &str, path: &str, value: impl Into<Value>) -> Result<String, String> {
         let mut table: Table = toml::from_str(scenario).map_err(|error| error.to_string())?;
         let path: Vec<_> = path.split('.').map(String::from).collect();
-        put(&mut table, &path, &value)?;
+        put(&mut table, &path, &value.into())?;
         Ok(table.to_string())
     }
 
     #[test]
     fn a_value_goes_where_its_path_leads() {
-        assert_eq!(after("", "radio.dr", 3.into()).unwrap(), "[radio]\ndr = 3\n");
-        assert_eq!(after("[radio]\ndr = 5", "radio.dr", 3.into()).unwrap(), "[radio]\ndr = 3\n");
-        assert_eq!(after("", "devices.count", 3.into()).unwrap(), "[[devices]]\ncount = 3\n");
+        assert_eq!(after("", "radio.dr", 3).unwrap(), "[radio]\ndr = 3\n");
+        assert_eq!(after("[radio]\ndr = 5", "radio.dr", 3).unwrap(), "[radio]\ndr = 3\n");
+        assert_eq!(after("", "devices.count", 3).unwrap(), "[[devices]]\ncount = 3\n");
         assert_eq!(
-            after("", "devices.downlink.loss", 0.5.into()).unwrap(),
+            after("", "devices.downlink.loss", 0.5).unwrap(),
             "[[devices]]\n\n[devices.downlink]\nloss = 0.5\n"
         );
     }
@@ -75,7 +75,7 @@ mod tests {
     fn one_kind_of_device_is_named_or_numbered_and_otherwise_all_are_meant() {
         let two = "[[devices]]\nname = \"a\"\n[[devices]]\nname = \"b c\"\n";
         let counts = |path| {
-            let table: Table = toml::from_str(&after(two, path, 7.into()).unwrap()).unwrap();
+            let table: Table = toml::from_str(&after(two, path, 7).unwrap()).unwrap();
             let devices = table["devices"].as_array().unwrap().clone();
             devices.iter().map(|kind| kind.get("count").is_some()).collect::<Vec<_>>()
         };
@@ -86,6 +86,6 @@ mod tests {
 
     #[test]
     fn nothing_stands_below_a_value() {
-        assert!(after("seed = 1", "seed.dr", 3.into()).unwrap_err().contains("`seed` is a value"));
+        assert!(after("seed = 1", "seed.dr", 3).unwrap_err().contains("`seed` is a value"));
     }
 }
