@@ -6,6 +6,8 @@
 #[cfg(feature = "alloc")]
 extern crate alloc;
 
+#[cfg(any(feature = "sqlite", feature = "postgres"))]
+pub mod adapter;
 pub mod airtime;
 #[cfg(feature = "alloc")]
 pub mod campaign;

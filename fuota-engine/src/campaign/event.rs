@@ -189,6 +189,7 @@ impl fmt::Display for FailureReason {
 
 /// How a device stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "records", derive(serde::Serialize, serde::Deserialize))]
 #[non_exhaustive]
 pub enum DeviceStatus {
     /// Still taking part.
@@ -206,8 +207,22 @@ pub enum DeviceStatus {
     },
 }
 
+impl DeviceStatus {
+    /// The status's name in tables.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Running => "RUNNING",
+            Self::Complete => "COMPLETE",
+            Self::AlreadyUpToDate => "ALREADY_UP_TO_DATE",
+            Self::Failed { .. } => "FAILED",
+        }
+    }
+}
+
 /// One device's account.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "records", derive(serde::Serialize, serde::Deserialize))]
 #[non_exhaustive]
 pub struct DeviceReport {
     /// Which device.

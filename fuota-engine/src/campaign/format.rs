@@ -35,6 +35,9 @@ pub const PLAN_VERSION: u8 = 1;
 /// Version of the format that snapshots are written in.
 pub const SNAPSHOT_VERSION: u8 = 1;
 
+/// Version of the format that progress is written in.
+pub const PROGRESS_VERSION: u8 = 1;
+
 /// What is written as octets.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
@@ -45,6 +48,8 @@ pub enum Format {
     Plan,
     /// The state of a [`Campaign`](super::Campaign).
     Snapshot,
+    /// How a device or a campaign stands, for programs that look it up.
+    Progress,
 }
 
 impl Format {
@@ -55,6 +60,7 @@ impl Format {
             Self::Record => RECORD_VERSION,
             Self::Plan => PLAN_VERSION,
             Self::Snapshot => SNAPSHOT_VERSION,
+            Self::Progress => PROGRESS_VERSION,
         }
     }
 }
@@ -65,6 +71,7 @@ impl fmt::Display for Format {
             Self::Record => "record",
             Self::Plan => "plan",
             Self::Snapshot => "snapshot",
+            Self::Progress => "progress",
         })
     }
 }
@@ -185,7 +192,7 @@ impl CampaignSpec {
 }
 
 /// A value behind its version.
-pub(super) fn write(format: Format, value: &impl Serialize) -> Vec<u8> {
+pub(crate) fn write(format: Format, value: &impl Serialize) -> Vec<u8> {
     // Nothing that is written has a length that is not known beforehand, the only thing that could fail.
     let octets = postcard::to_extend(value, alloc::vec![format.version()]);
     debug_assert!(octets.is_ok());
@@ -193,7 +200,7 @@ pub(super) fn write(format: Format, value: &impl Serialize) -> Vec<u8> {
 }
 
 /// The value that these octets hold, and nothing else.
-pub(super) fn read<'a, T: Deserialize<'a>>(format: Format, octets: &'a [u8]) -> Result<T, FormatError> {
+pub(crate) fn read<'a, T: Deserialize<'a>>(format: Format, octets: &'a [u8]) -> Result<T, FormatError> {
     let (&version, body) = octets.split_first().ok_or(FormatError::Empty { format })?;
     if version != format.version() {
         return Err(FormatError::Version { format, found: version, known: format.version() });

@@ -46,6 +46,8 @@
 //!   stream and one request for each device, with the same identifier and octets, each reported as `PossiblyRepeated`.
 
 pub mod clock;
+#[cfg(feature = "conformance")]
+pub mod conformance;
 mod counters;
 mod dispatch;
 mod item;

@@ -204,6 +204,7 @@ pub struct Listing {
 
 /// How far a campaign is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "records", derive(serde::Serialize, serde::Deserialize))]
 pub struct Standing {
     /// Its status.
     pub status: CampaignStatus,

@@ -1,0 +1,146 @@
+//! Checks of what a campaign has to itself, and for how long.
+
+use super::{LONG, Verdict, batch, campaign, done, ensure, held, is_unknown, refused, same, standing};
+use crate::driver::store::{
+    AuditEntry, CampaignId, Claim, Lease, Resource, Snapshot, Store, StoreError, Tenant,
+};
+use crate::ids::{DevEui, GroupId};
+
+pub(super) async fn campaigns_under_way_share_no_device_index(store: &impl Store) -> Verdict {
+    let id = done("keeping a campaign", store.create(&campaign(1)).await)?;
+    let with = |claim: Claim| {
+        let mut new = campaign(11);
+        new.tenant = Tenant("another tenant".into());
+        new.devices.push(claim);
+        new
+    };
+    let device = DevEui(2);
+    let session = with(Claim { dev_eui: device, frag_index: Some(0), mc_group_id: 3 });
+    let taken = |resource: Resource| {
+        move |error: &StoreError| {
+            matches!(*error, StoreError::Claimed { device: d, what, holder }
+                if d == device && what == resource && holder == id)
+        }
+    };
+    refused("a session", store.create(&session).await, taken(Resource::FragIndex(0)))?;
+    let group = with(Claim { dev_eui: device, frag_index: Some(3), mc_group_id: 1 });
+    refused("a group", store.create(&group).await, taken(Resource::McGroupId(1)))?;
+    let group = with(Claim { dev_eui: device, frag_index: None, mc_group_id: 1 });
+    refused("a group without a session", store.create(&group).await, taken(Resource::McGroupId(1)))?;
+    // What was refused has left nothing, not even its claims on devices that were free.
+    same("campaigns", &done("listing", store.list(None).await)?.len(), &1)?;
+    let other = with(Claim { dev_eui: device, frag_index: Some(1), mc_group_id: 0 });
+    done("another session and group", store.create(&other).await)?;
+    let mut none = campaign(21);
+    none.devices = vec![
+        Claim { dev_eui: DevEui(1), frag_index: None, mc_group_id: 2 },
+        Claim { dev_eui: DevEui(2), frag_index: None, mc_group_id: 2 },
+    ];
+    done("no session", store.create(&none).await).map(|_| ())
+}
+
+pub(super) async fn devices_are_free_when_a_campaign_is_over(store: &impl Store) -> Verdict {
+    let (_, lease) = held(store, "a", LONG).await?;
+    done("adding a batch", store.append(&lease, &batch(0, 1, 0)).await)?;
+    let again = store.create(&campaign(1)).await;
+    refused("the same devices", again, |error| matches!(error, StoreError::Claimed { .. }))?;
+    let mut over = batch(1, 1, 0);
+    over.standing = standing(true);
+    done("ending the campaign", store.append(&lease, &over).await)?;
+    done("the same devices", store.create(&campaign(1)).await).map(|_| ())
+}
+
+pub(super) async fn campaigns_are_listed_by_tenant(store: &impl Store) -> Verdict {
+    let tenants = ["a", "b", "a"];
+    let mut ids = Vec::new();
+    for (n, tenant) in (0..).zip(tenants) {
+        let mut new = campaign(1 + 10 * n);
+        new.tenant = Tenant(tenant.into());
+        ids.push(done("keeping a campaign", store.create(&new).await)?);
+    }
+    let second = *ids.get(1).ok_or("there is no second campaign")?;
+    let lease = done("taking a campaign", store.acquire(second, "n", LONG).await)?;
+    done("adding a batch", store.append(&lease, &batch(0, 1, 0)).await)?;
+    let all = done("listing", store.list(None).await)?;
+    same("the campaigns", &all.iter().map(|listing| listing.id).collect(), &ids)?;
+    let standings: Vec<_> = all.iter().map(|listing| listing.standing).collect();
+    same("their standing", &standings, &vec![None, Some(standing(false)), None])?;
+    for tenant in ["a", "b", "c"] {
+        let tenant = Tenant(tenant.into());
+        let theirs = done("listing", store.list(Some(&tenant)).await)?;
+        let expected: Vec<_> = all.iter().filter(|listing| listing.tenant == tenant).cloned().collect();
+        same("a tenant's campaigns", &theirs, &expected)?;
+    }
+    Ok(())
+}
+
+pub(super) async fn frame_counters_are_never_handed_out_twice(store: &impl Store) -> Verdict {
+    let (id, mut lease) = held(store, "a", LONG).await?;
+    let mut next = 0;
+    for count in [1, 100, 7] {
+        let first = done("setting counters aside", store.reserve_counters(&lease, GroupId(0), count).await)?;
+        ensure(first >= next, "a counter was handed out twice")?;
+        next = first.checked_add(count).ok_or("a counter is larger than it can be")?;
+        // Not even after a crash in between.
+        lease = done("taking it again", store.acquire(id, "a", LONG).await)?;
+    }
+    let other = done("setting counters aside", store.reserve_counters(&lease, GroupId(1), 5).await)?;
+    same("the first counter of another group", &other, &0)?;
+    let call = || store.reserve_counters(&lease, GroupId(2), 10);
+    let blocks = tokio::join!(call(), call(), call(), call());
+    let mut firsts = Vec::new();
+    for first in [blocks.0, blocks.1, blocks.2, blocks.3] {
+        firsts.push(done("setting counters aside", first)?);
+    }
+    firsts.sort_unstable();
+    ensure(firsts.windows(2).all(|pair| matches!(pair, [a, b] if b - a >= 10)), "blocks overlap")?;
+    let beyond = store.reserve_counters(&lease, GroupId(0), u32::MAX).await;
+    refused("more counters than there are", beyond, |error| matches!(error, StoreError::CountersExhausted))?;
+    let after = done("setting counters aside", store.reserve_counters(&lease, GroupId(0), 1).await)?;
+    ensure(after >= next, "a counter was handed out twice")
+}
+
+pub(super) async fn the_first_secret_is_kept(store: &impl Store) -> Verdict {
+    let id = done("keeping a campaign", store.create(&campaign(1)).await)?;
+    for sealed in [&b"first"[..], b"second"] {
+        let kept = done("keeping a secret", store.secret(id, GroupId(0), sealed).await)?;
+        same("the secret", &kept, &b"first".to_vec())?;
+    }
+    let other = done("keeping another group's", store.secret(id, GroupId(1), b"other").await)?;
+    same("another group's secret", &other, &b"other".to_vec())?;
+    let mut again = campaign(11);
+    again.secrets_of = Some(id);
+    let id = done("keeping a campaign with the same secrets", store.create(&again).await)?;
+    let kept = done("keeping a secret", store.secret(id, GroupId(0), b"third").await)?;
+    same("the secret that is used again", &kept, &b"first".to_vec())
+}
+
+pub(super) async fn orders_are_noted(store: &impl Store) -> Verdict {
+    let id = done("keeping a campaign", store.create(&campaign(1)).await)?;
+    for order in ["pause", "resume", "pause"] {
+        let entry = AuditEntry { actor: "an operator".into(), order: order.into() };
+        done("noting an order", store.audit(id, &entry).await)?;
+    }
+    Ok(())
+}
+
+pub(super) async fn what_is_not_there_is_said_not_to_be(store: &impl Store) -> Verdict {
+    let id = CampaignId(4_711);
+    let lease = Lease { campaign: id, token: 1 };
+    refused("loading", store.load(id).await, is_unknown)?;
+    refused("records", store.records(id, 0, 1).await, is_unknown)?;
+    refused("a snapshot", store.snapshot(id).await, is_unknown)?;
+    refused("devices", store.devices(id, 0, 1).await, is_unknown)?;
+    refused("a secret", store.secret(id, GroupId(0), &[1]).await, is_unknown)?;
+    refused("taking it", store.acquire(id, "a", LONG).await, is_unknown)?;
+    let entry = AuditEntry { actor: "an operator".into(), order: "stop".into() };
+    refused("an order", store.audit(id, &entry).await, is_unknown)?;
+    let mut again = campaign(1);
+    again.secrets_of = Some(id);
+    refused("its secrets", store.create(&again).await, is_unknown)?;
+    let unwritable = |error: &StoreError| is_unknown(error) || matches!(error, StoreError::Fenced { .. });
+    refused("a batch", store.append(&lease, &batch(0, 1, 0)).await, unwritable)?;
+    let snapshot = Snapshot { records: 0, state: Vec::new() };
+    refused("a snapshot", store.put_snapshot(&lease, &snapshot).await, unwritable)?;
+    refused("prolonging its lease", store.renew(&lease, LONG).await, unwritable)
+}
