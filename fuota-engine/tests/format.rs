@@ -187,6 +187,18 @@ fn nothing_is_a_snapshot_while_something_waits_to_be_done() {
 }
 
 #[test]
+fn a_snapshot_takes_few_octets_for_each_device() {
+    let mut stage = Stage::new(spec(1_000));
+    let mut most = 0;
+    for stages in 1..=4 {
+        stage.run_until(|stage| stage.campaign.stages().len() > stages || stage.outcome.is_some());
+        most = most.max(stage.campaign.snapshot().unwrap().len() / 1_000);
+    }
+    println!("{most} octets");
+    assert!(most <= 36);
+}
+
+#[test]
 fn whatever_is_cut_off_is_said_to_be() {
     for record in records() {
         let octets = record.to_octets();

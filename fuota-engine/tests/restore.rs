@@ -5,15 +5,13 @@ mod common;
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use common::{Heard, START, Stage, answer_missing, good, group, spec};
+use common::kinds::every_kind;
+use common::{Heard, START, Stage, answer_missing, good, spec};
 use fuota_engine::campaign::event::{CampaignStatus, Event, Warning};
-use fuota_engine::campaign::io::{Output, SessionClass};
+use fuota_engine::campaign::io::Output;
 use fuota_engine::campaign::plan::Plan;
 use fuota_engine::campaign::record::{Entry, Record, Restore, RestoreError};
-use fuota_engine::campaign::spec::{CampaignSpec, FirmwareSpec, Kind, PackageVersion, Redundancy};
-use fuota_engine::config::CleanUp;
-use fuota_engine::ids::GroupId;
-use fuota_proto::{PingSlotPeriodicity, Version};
+use fuota_engine::campaign::spec::{CampaignSpec, Redundancy};
 
 /// Seven devices: asked by multicast; without FEC the last one needs a third round.
 fn rounds() -> CampaignSpec {
@@ -56,71 +54,35 @@ fn a_crash_after_any_output_changes_nothing_but_repeats() {
     }
 }
 
-/// One campaign of every kind, each with devices that answer as they should.
-fn every_kind() -> Vec<(&'static str, CampaignSpec)> {
-    let mut setup = spec(2);
-    setup.kind = Kind::MulticastSetup;
-    setup.image.clear();
-
-    let firmware = |reboot| {
-        let mut spec = spec(2);
-        spec.kind = Kind::Firmware(FirmwareSpec { target: Version(1), hardware: None, reboot });
-        spec
-    };
-    let mut rounds = firmware(None);
-    rounds.groups[0].redundancy = Redundancy::Rounds;
-    rounds.config.datafrag_loops_max = 2;
-
-    let mut second = spec(2);
-    for device in &mut second.devices {
-        device.fragmentation = None;
-        device.multicast = Some(PackageVersion::V2);
-    }
-
-    let mut class_b = spec(2);
-    class_b.groups[0].parameters.class = SessionClass::B { periodicity: PingSlotPeriodicity::MIN };
-
-    let mut groups = spec(3);
-    let mut other = group();
-    other.parameters.id = GroupId(1);
-    groups.groups.push(other);
-    groups.devices[2].group = GroupId(1);
-
-    let mut failing = spec(2);
-    failing.config.clean_up = CleanUp::Full;
-    failing.max_duration = Duration::from_secs(2000);
-    failing.config.mcsession_delay = Some(Duration::from_secs(1900));
-
-    let mut probed = spec(2);
-    probed.config.probe_at_start = true;
-
-    vec![
-        ("multicast setup", setup),
-        ("probed", probed),
-        ("firmware", firmware(None)),
-        ("firmware with a reboot time", firmware(Some(START + Duration::from_secs(20 * 3600)))),
-        ("firmware in rounds", rounds),
-        ("versions to be asked for", second),
-        ("class B", class_b),
-        ("two groups", groups),
-        ("clean-up after a failure", failing),
-    ]
-}
-
 #[test]
 fn campaigns_of_every_kind_survive_a_crash_after_any_output() {
     for (name, spec) in every_kind() {
         let mut whole = Stage::new(spec.clone());
         let outcome = whole.run();
-        for crash in 1..=whole.outputs {
-            let mut stage = Stage::new(spec.clone()).crash_after(crash);
-            let after = stage.run();
+        // From records alone, from the latest snapshot on; with the last record whole, missing or torn.
+        let ways: [fn(Stage) -> Stage; 3] =
+            [|stage| stage, |stage| stage.snapshot_every(1), |stage| stage.snapshot_every(7).torn(true)];
+        for (crash, way) in (1..=whole.outputs).flat_map(|crash| ways.map(|way| (crash, way))) {
+            let after = way(Stage::new(spec.clone()).crash_after(crash)).run();
             assert_eq!(
                 (after.status, after.complete),
                 (outcome.status, outcome.complete),
                 "{name}: crash after output {crash}"
             );
         }
+    }
+}
+
+#[test]
+fn a_campaign_that_is_handed_over_goes_on_as_if_it_had_not_been() {
+    // Written down and read again at every rest, it takes every step at the same moment.
+    for (name, spec) in every_kind() {
+        let (mut whole, mut handed) = (Stage::new(spec.clone()), Stage::new(spec).handed_over());
+        assert_eq!(whole.run(), handed.run(), "{name}");
+        assert_eq!(whole.records, handed.records, "{name}");
+        assert_eq!(whole.events, handed.events, "{name}");
+        assert_eq!(whole.unicasts, handed.unicasts, "{name}");
+        assert_eq!(whole.multicasts, handed.multicasts, "{name}");
     }
 }
 

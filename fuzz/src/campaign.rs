@@ -110,6 +110,25 @@ enum Made {
 }
 
 impl Ordeal {
+    /// The plan of the plainest campaign.
+    ///
+    /// # Panics
+    /// When it cannot be planned.
+    pub fn plain() -> Plan {
+        let plain = Self {
+            kind: 1,
+            versions: 0,
+            class_b: false,
+            without_fec: true,
+            two_groups: false,
+            threshold: 100,
+            options: 0,
+            models: 0,
+            happenings: Vec::new(),
+        };
+        Plan::new(plain.spec()).expect("every combination can be planned")
+    }
+
     fn spec(&self) -> CampaignSpec {
         let kind = match self.kind % 4 {
             0 => Kind::MulticastSetup,
@@ -221,6 +240,8 @@ struct Server {
     campaign: Campaign,
     now: GpsInstant,
     records: Vec<Record>,
+    /// A state that was kept, and how many records it covers.
+    snapshot: Option<(usize, Vec<u8>)>,
     sent: Vec<TxId>,
     orders: Vec<DeriveOrder>,
     wake: Option<GpsInstant>,
@@ -235,6 +256,7 @@ impl Server {
             plan,
             now: START,
             records: Vec::new(),
+            snapshot: None,
             sent: Vec::new(),
             orders: Vec::new(),
             wake: None,
@@ -248,6 +270,7 @@ impl Server {
             match self.campaign.poll_output() {
                 Output::Wait(until) => {
                     self.wake = until;
+                    self.rest();
                     return;
                 }
                 Output::Persist(record) => self.records.push(record),
@@ -270,6 +293,15 @@ impl Server {
             }
         }
         panic!("more than {MOST_OUTPUTS} outputs for one input");
+    }
+
+    /// Written down and read again at every rest, it goes on as it would have. Some of the snapshots are kept.
+    fn rest(&mut self) {
+        let snapshot = self.campaign.snapshot().expect("it waits");
+        self.campaign = Campaign::from_snapshot(self.plan.clone(), &snapshot).expect("its own snapshot");
+        if self.snapshot.is_none() || self.records.len() % 5 == 0 {
+            self.snapshot = Some((self.records.len(), snapshot));
+        }
     }
 
     fn happen(&mut self, happening: Happening) {
@@ -352,6 +384,15 @@ impl Server {
         );
         assert_eq!(restored.stages(), self.campaign.stages());
         self.campaign = restored;
+        if let Some((covered, snapshot)) = &self.snapshot {
+            let covers = *covered as u64;
+            let mut restore = Restore::from_snapshot(self.plan.clone(), snapshot, covers).expect("its own");
+            for record in &self.records[*covered..] {
+                restore.apply(record.clone()).expect("its own records");
+            }
+            let from_snapshot = restore.finish(self.now).expect("it had started");
+            assert_eq!(at_rest(from_snapshot), at_rest(self.campaign.clone()), "both lead to the same");
+        }
     }
 
     /// Nothing happens any more but time.
@@ -371,6 +412,12 @@ impl Server {
         let finished = matches!(output, Output::Finished(outcome) if Some(outcome) == self.outcome);
         assert!(finished, "{output:?} where the end was {:?}", self.outcome);
     }
+}
+
+/// The state of a campaign once it has done what there is to do.
+fn at_rest(mut campaign: Campaign) -> Vec<u8> {
+    while !matches!(campaign.poll_output(), Output::Wait(_)) {}
+    campaign.snapshot().expect("it waits")
 }
 
 fn derived(made: &Made) -> Derived {

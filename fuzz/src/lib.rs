@@ -2,6 +2,7 @@
 
 pub mod campaign;
 pub mod device;
+pub mod records;
 
 use std::fmt::Debug;
 

@@ -6,6 +6,8 @@
 // Each test file uses its own part; what can't be here is a defect of the test.
 #![allow(dead_code, unreachable_pub, clippy::unwrap_used, clippy::cast_possible_truncation)]
 
+pub mod kinds;
+mod recovery;
 mod script;
 mod setting;
 
@@ -19,7 +21,7 @@ use fuota_engine::campaign::io::{
     Report, SessionClass, Transmit,
 };
 use fuota_engine::campaign::plan::Plan;
-use fuota_engine::campaign::record::{Record, Restore};
+use fuota_engine::campaign::record::Record;
 use fuota_engine::campaign::spec::{CampaignSpec, DeviceSpec, GroupSpec, Kind, Redundancy};
 use fuota_engine::config::CleanUp;
 use fuota_engine::ids::{DevEui, GroupId};
@@ -28,6 +30,7 @@ use fuota_engine::region::Region;
 use fuota_engine::time::GpsInstant;
 use fuota_proto::{DataRate, EncryptedMcKey, McAddr, McGroupId, Mic, PingSlotPeriodicity};
 
+use self::recovery::Recovery;
 #[allow(unused_imports)] // each test file uses its own part
 pub use self::script::{
     Answer, Heard, Script, answer_missing, decode, dev_version, firmware, fragment, fragmentation,
@@ -127,8 +130,7 @@ pub struct Stage {
     /// The device that the key store does not know.
     unknown: Option<DevEui>,
     plan: Plan,
-    /// Outputs until the server crashes and is restarted.
-    crash_in: Option<usize>,
+    recovery: Recovery,
     /// The device that is cut off once the server has crashed: not heard, and nothing is derived for it.
     deaf: Option<usize>,
     cut_off: Option<usize>,
@@ -171,7 +173,7 @@ impl Stage {
             late_orders: Vec::new(),
             unknown: None,
             plan,
-            crash_in: None,
+            recovery: Recovery::default(),
             deaf: None,
             cut_off: None,
             restarted: false,
@@ -192,7 +194,7 @@ impl Stage {
                 return output;
             }
             self.outputs += 1;
-            if self.crash_in != Some(self.outputs) {
+            if !self.recovery.crashes_over(self.outputs) {
                 return output;
             }
             self.restarted = true;
@@ -201,13 +203,7 @@ impl Stage {
                 self.devices[index].heard = false;
                 self.devices[index].queue.clear();
             }
-            let mut restore = Restore::new(self.plan.clone());
-            for record in self.records.clone() {
-                restore.apply(record).unwrap();
-            }
-            // Nothing at all is durable if the very first record was lost: the campaign starts anew.
-            self.campaign =
-                restore.finish(self.now).unwrap_or_else(|_| Campaign::new(self.plan.clone(), self.now));
+            self.campaign = self.recovery.recover(&self.plan, &self.records, &output, self.now);
         }
     }
 
@@ -270,7 +266,10 @@ impl Stage {
     fn drain(&mut self) -> Option<GpsInstant> {
         loop {
             match self.next_output() {
-                Output::Wait(until) => return until,
+                Output::Wait(until) => {
+                    self.recovery.at_rest(&self.plan, &mut self.campaign, self.records.len());
+                    return until;
+                }
                 Output::Finished(outcome) => self.outcome = Some(outcome),
                 Output::Group(GroupOrder::Provision(group)) => {
                     let report = GroupReport::Provisioned { next_fcnt: 7 };
@@ -326,7 +325,12 @@ impl Stage {
 
     fn transmit(&mut self, tx: Transmit) {
         assert!(tx.not_before >= self.now);
-        assert!(tx.expires_at > self.now, "{} has expired before it is handed over", name(&tx));
+        if tx.expires_at <= self.now {
+            // Only what is handed over once more may come too late; the network server drops it.
+            assert!(self.crashes() > 0, "{} has expired before it is handed over", name(&tx));
+            self.campaign.handle(self.now, Input::Downlink { id: tx.id, report: Report::Dropped });
+            return;
+        }
         match tx.dest {
             Dest::Unicast(DevEui(n)) => {
                 self.unicasts.push((self.now, tx.clone()));

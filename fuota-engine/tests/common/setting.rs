@@ -50,10 +50,34 @@ impl Stage {
     }
 
     /// Has the server crash when it has taken so many outputs: the next one is lost, the campaign is rebuilt from
-    /// what was persisted.
+    /// what was persisted. More than one crash is possible.
     pub fn crash_after(mut self, outputs: usize) -> Self {
-        self.crash_in = Some(outputs);
+        self.recovery.crashes.insert(outputs);
         self
+    }
+
+    /// Has a crash leave half of the record that was being written.
+    pub fn torn(mut self, torn: bool) -> Self {
+        self.recovery.torn = torn;
+        self
+    }
+
+    /// Keeps a snapshot whenever there are so many records more, and has the campaign rebuilt from the latest; the
+    /// records alone must lead to the same.
+    pub fn snapshot_every(mut self, records: usize) -> Self {
+        self.recovery.snapshot_every = Some(records);
+        self
+    }
+
+    /// Has the campaign written down and read again whenever it waits.
+    pub fn handed_over(mut self) -> Self {
+        self.recovery.handed_over = true;
+        self
+    }
+
+    /// How often the server crashed.
+    pub fn crashes(&self) -> usize {
+        self.recovery.crashed
     }
 
     /// Has device `n` cut off once the server has crashed.

@@ -1,5 +1,8 @@
 //! Both databases pass what every store has to; and what only databases can do wrong.
 
+// What can't be here is a defect of the test.
+#![allow(clippy::unwrap_used)]
+
 mod postgres;
 mod sqlite;
 
