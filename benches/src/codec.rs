@@ -49,17 +49,7 @@ pub(crate) fn run(options: &Options) -> Result<Vec<Section>, Box<dyn Error>> {
             .for_each(|operation| instructions::counted(operation, REPETITIONS));
         return Ok(Vec::new());
     }
-    let allocated: u64 = cases
-        .iter_mut()
-        .flat_map(|Case { decode: [single, _, stream], encode: [ours, _], .. }| [single, stream, ours])
-        .map(allocations::count)
-        .sum();
-    let [peer_decoding, peer_encoding] = cases.iter_mut().fold([0, 0], |[decoding, encoding], case| {
-        [
-            decoding + allocations::count(&mut case.decode[1]),
-            encoding + allocations::count(&mut case.encode[1]),
-        ]
-    });
+    let allocated: Vec<Allocations> = cases.iter_mut().map(allocations_of).collect();
     let (unit, costs): (_, Vec<f64>) = if options.callgrind {
         ("instructions", instructions::count("codec", REPETITIONS)?)
     } else {
@@ -77,7 +67,8 @@ pub(crate) fn run(options: &Options) -> Result<Vec<Section>, Box<dyn Error>> {
     let rows: Vec<Row> = cases
         .iter()
         .zip(costs.chunks_exact(5))
-        .map(|(case, costs)| Row {
+        .zip(&allocated)
+        .map(|((case, costs), allocated)| Row {
             name: case.name.clone(),
             figures: vec![
                 Figure::new("decode", costs[0], unit),
@@ -88,47 +79,72 @@ pub(crate) fn run(options: &Options) -> Result<Vec<Section>, Box<dyn Error>> {
                 Figure::new("lrwn", costs[4], unit),
                 Figure::new("ratio", costs[4] / costs[3], "x"),
             ],
-            comparison: Some(Comparison {
-                ours: costs[0],
-                peer: Some(costs[1]),
-                ratio: Some(costs[1] / costs[0]),
-                target: None,
-                limit: None,
-            }),
+            comparisons: vec![
+                Comparison {
+                    allocations: Some(allocated.decode[0]),
+                    ..Comparison::with_peer("decode", costs[0], costs[1], unit)
+                },
+                Comparison {
+                    allocations: Some(allocated.decode[2]),
+                    ..Comparison::with_peer("decode as a stream", costs[2], costs[1], unit)
+                },
+                Comparison {
+                    allocations: Some(allocated.encode[0]),
+                    ..Comparison::with_peer("encode", costs[3], costs[4], unit)
+                },
+            ],
         })
         .collect();
+    let sum = |of: fn(&Allocations) -> u64| allocated.iter().map(of).sum::<u64>() as f64;
     let allocations = vec![
-        Figure::new("allocations, all of ours", allocated as f64, ""),
-        Figure::new("allocations, lrwn decoding", peer_decoding as f64, ""),
-        Figure::new("allocations, lrwn encoding", peer_encoding as f64, ""),
+        Figure::new(
+            "allocations, all of ours",
+            sum(|Allocations { decode: [single, _, stream], encode: [ours, _] }| single + stream + ours),
+            "",
+        ),
+        Figure::new("allocations, lrwn decoding", sum(|allocated| allocated.decode[1]), ""),
+        Figure::new("allocations, lrwn encoding", sum(|allocated| allocated.encode[1]), ""),
     ];
     let mean = |at: usize| geometric_mean(costs.chunks_exact(5).map(|costs| costs[at]));
     let means = [
-        ("decode", mean(0), mean(1), Some(1.3)),
-        ("decode as a stream", mean(2), mean(1), None),
-        ("encode", mean(3), mean(4), Some(5.0)),
+        ("decode, geometric mean", mean(0), mean(1), Some(1.3)),
+        ("decode as a stream, geometric mean", mean(2), mean(1), None),
+        ("encode, geometric mean", mean(3), mean(4), Some(5.0)),
     ];
     Ok(vec![
-        Section { title: "codec: one command, against lrwn 4.13".to_owned(), rows, summary: allocations },
+        Section { subject: "codec", title: "one command, against lrwn 4.13", rows, summary: allocations },
         Section {
-            title: "codec: geometric means over these commands".to_owned(),
+            subject: "codec",
+            title: "over these commands",
             rows: means.map(|(name, ours, peer, target)| mean_row(name, (ours, peer), unit, target)).into(),
             summary: Vec::new(),
         },
     ])
 }
 
+/// How often each operation of a case allocates.
+struct Allocations {
+    decode: [u64; 3],
+    encode: [u64; 2],
+}
+
+fn allocations_of(Case { decode, encode, .. }: &mut Case) -> Allocations {
+    Allocations {
+        decode: decode.each_mut().map(allocations::count),
+        encode: encode.each_mut().map(allocations::count),
+    }
+}
+
 fn mean_row(name: &str, (ours, peer): (f64, f64), unit: &'static str, target: Option<f64>) -> Row {
-    // The mean of ratios is the ratio of these means.
-    let ratio = peer / ours;
     Row {
         name: name.to_owned(),
         figures: vec![
             Figure::new("ours", ours, unit),
             Figure::new("lrwn", peer, unit),
-            Figure::new("faster", ratio, "x"),
+            // The mean of ratios is the ratio of these means.
+            Figure::new("faster", peer / ours, "x"),
         ],
-        comparison: Some(Comparison { ours, peer: Some(peer), ratio: Some(ratio), target, limit: None }),
+        comparisons: vec![Comparison { target, ..Comparison::with_peer("", ours, peer, unit) }],
     }
 }
 

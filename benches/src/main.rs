@@ -7,6 +7,7 @@ mod instructions;
 mod measure;
 mod report;
 
+use std::io;
 use std::process::ExitCode;
 
 use clap::{Parser, ValueEnum};
@@ -26,7 +27,7 @@ struct Cli {
 /// How to measure and how to report it.
 #[derive(Debug, Clone, clap::Args)]
 struct Options {
-    /// Print JSON instead of tables
+    /// Print a JSON object per comparison and line instead of tables
     #[arg(long)]
     json: bool,
     /// Count instructions under valgrind instead of taking the time: exact, the same on a busy machine
@@ -64,6 +65,17 @@ fn main() -> ExitCode {
             }
         }
     }
-    report::print(&sections, cli.options.json);
-    ExitCode::SUCCESS
+    let mut out = io::stdout().lock();
+    let written = if cli.options.json {
+        report::write_json(&mut out, &sections)
+    } else {
+        report::write_tables(&mut out, &sections)
+    };
+    match written {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("benches: {error}");
+            ExitCode::FAILURE
+        }
+    }
 }

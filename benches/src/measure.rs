@@ -7,21 +7,27 @@ pub(crate) type Repeated<'a> = Box<dyn FnMut(u64) + 'a>;
 
 /// Length of one batch: long against the clock's resolution, short against the scheduler's slices.
 const BATCH: Duration = Duration::from_micros(200);
-/// Batches of each operation. The fastest counts: whatever else runs on the machine only ever adds.
+/// Batches of each operation.
 const BATCHES: usize = 60;
 
-/// Nanoseconds per repetition of each operation. They take turns, so that a slow spell hits all alike.
+/// Nanoseconds per repetition of each operation, the median of all batches. They take turns, so that a slow spell hits all alike.
 pub(crate) fn nanoseconds(operations: &mut [Repeated<'_>]) -> Vec<f64> {
     let lengths: Vec<u64> = operations.iter_mut().map(calibrate).collect();
-    let mut fastest = vec![f64::INFINITY; operations.len()];
+    let mut times = vec![Vec::with_capacity(BATCHES); operations.len()];
     for _ in 0..BATCHES {
-        for ((operation, &length), fastest) in operations.iter_mut().zip(&lengths).zip(&mut fastest) {
+        for ((operation, &length), times) in operations.iter_mut().zip(&lengths).zip(&mut times) {
             let start = Instant::now();
             operation(length);
-            *fastest = fastest.min(start.elapsed().as_secs_f64() * 1e9 / length as f64);
+            times.push(start.elapsed().as_secs_f64() * 1e9 / length as f64);
         }
     }
-    fastest
+    times.into_iter().map(median).collect()
+}
+
+/// The middle one, the upper of two; not a number if there is none.
+pub(crate) fn median(mut values: Vec<f64>) -> f64 {
+    values.sort_by(f64::total_cmp);
+    values.get(values.len() / 2).copied().unwrap_or(f64::NAN)
 }
 
 /// How many repetitions take about a batch's time.

@@ -1,12 +1,16 @@
-//! What was measured, as a table or as JSON.
+//! What was measured, as tables or as JSON lines.
+
+use std::io::{self, Write};
 
 use serde::Serialize;
 
-/// The measurements of one subject.
-#[derive(Debug, Serialize)]
+/// The measurements of one kind.
+#[derive(Debug)]
 pub(crate) struct Section {
+    /// The subject that they are of.
+    pub(crate) subject: &'static str,
     /// What was measured.
-    pub(crate) title: String,
+    pub(crate) title: &'static str,
     /// One line per case.
     pub(crate) rows: Vec<Row>,
     /// What the lines come to.
@@ -14,20 +18,22 @@ pub(crate) struct Section {
 }
 
 /// One case.
-#[derive(Debug, Serialize)]
+#[derive(Debug)]
 pub(crate) struct Row {
     /// Its name.
     pub(crate) name: String,
     /// Its figures, the same in every row of a section.
     pub(crate) figures: Vec<Figure>,
-    /// The same for programs, where there is a peer or a limit.
-    #[serde(flatten)]
-    pub(crate) comparison: Option<Comparison>,
+    /// The same for programs, one line for each.
+    pub(crate) comparisons: Vec<Comparison>,
 }
 
 /// Ours against a peer, or against a limit.
 #[derive(Debug, Clone, Copy, Serialize)]
 pub(crate) struct Comparison {
+    /// What the row's name leaves open, or nothing.
+    #[serde(skip)]
+    pub(crate) what: &'static str,
     /// Our cost.
     pub(crate) ours: f64,
     /// The peer's.
@@ -39,10 +45,43 @@ pub(crate) struct Comparison {
     /// The number that ours is held against where there is no peer.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) limit: Option<f64>,
+    /// What the costs are in.
+    pub(crate) unit: &'static str,
+    /// How often ours allocates.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) allocations: Option<u64>,
+}
+
+impl Comparison {
+    pub(crate) fn with_peer(what: &'static str, ours: f64, peer: f64, unit: &'static str) -> Self {
+        Self {
+            what,
+            ours,
+            peer: Some(peer),
+            ratio: Some(peer / ours),
+            target: None,
+            limit: None,
+            unit,
+            allocations: None,
+        }
+    }
+
+    pub(crate) fn with_limit(ours: f64, limit: f64, unit: &'static str) -> Self {
+        Self {
+            what: "",
+            ours,
+            peer: None,
+            ratio: None,
+            target: None,
+            limit: Some(limit),
+            unit,
+            allocations: None,
+        }
+    }
 }
 
 /// One number.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone)]
 pub(crate) struct Figure {
     /// What it is.
     pub(crate) name: &'static str,
@@ -65,27 +104,70 @@ pub(crate) fn geometric_mean(values: impl IntoIterator<Item = f64>) -> f64 {
     if count == 0.0 { f64::NAN } else { (sum / count).exp() }
 }
 
-pub(crate) fn print(sections: &[Section], json: bool) {
-    if json {
-        match serde_json::to_string_pretty(sections) {
-            Ok(text) => println!("{text}"),
-            Err(error) => eprintln!("benches: {error}"),
-        }
-        return;
-    }
-    for section in sections {
-        println!("{}", section.title);
-        let width = section.rows.iter().map(|row| row.name.len()).max().unwrap_or(0);
-        for row in &section.rows {
-            print!("  {:width$}", row.name);
-            for Figure { name, value, unit } in &row.figures {
-                print!("  {name} {value:9.2} {unit}");
+/// One comparison as a program reads it.
+#[derive(Serialize)]
+struct Line<'a> {
+    name: String,
+    #[serde(flatten)]
+    comparison: &'a Comparison,
+}
+
+/// One JSON object per comparison and line.
+pub(crate) fn write_json(out: &mut impl Write, sections: &[Section]) -> io::Result<()> {
+    for Section { subject, rows, .. } in sections {
+        for Row { name, comparisons, .. } in rows {
+            for comparison in comparisons {
+                let what = if comparison.what.is_empty() { "" } else { ", " };
+                let name = format!("{subject}: {name}{what}{}", comparison.what);
+                serde_json::to_writer(&mut *out, &Line { name, comparison })?;
+                writeln!(out)?;
             }
-            println!();
         }
-        for Figure { name, value, unit } in &section.summary {
-            println!("  {name}: {value:.2} {unit}");
+    }
+    Ok(())
+}
+
+/// A table per section.
+pub(crate) fn write_tables(out: &mut impl Write, sections: &[Section]) -> io::Result<()> {
+    for Section { subject, title, rows, summary } in sections {
+        writeln!(out, "{subject}: {title}")?;
+        let width = rows.iter().map(|row| row.name.len()).max().unwrap_or(0);
+        for row in rows {
+            write!(out, "  {:width$}", row.name)?;
+            for Figure { name, value, unit } in &row.figures {
+                write!(out, "  {name} {value:9.2} {unit}")?;
+            }
+            writeln!(out)?;
         }
-        println!();
+        for Figure { name, value, unit } in summary {
+            writeln!(out, "  {name}: {value:.2} {unit}")?;
+        }
+        writeln!(out)?;
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_comparison_is_a_line_with_its_subject() {
+        let encode = Comparison { target: Some(5.0), ..Comparison::with_peer("encode", 2.0, 12.0, "ns") };
+        let decode = Comparison { allocations: Some(3), ..Comparison::with_peer("decode", 4.0, 10.0, "ns") };
+        let row = |name: &str, comparisons| Row { name: name.to_owned(), figures: Vec::new(), comparisons };
+        let section = |subject, rows| Section { subject, title: "", rows, summary: Vec::new() };
+        let sections = [
+            section("codec", vec![row("AppTimeReq", vec![encode, decode])]),
+            section("fec", vec![row("RAM", vec![Comparison::with_limit(1024.0, 1100.0, "octets")])]),
+        ];
+        let mut out = Vec::new();
+        write_json(&mut out, &sections).unwrap();
+        let expected = [
+            r#"{"name":"codec: AppTimeReq, encode","ours":2.0,"peer":12.0,"ratio":6.0,"target":5.0,"unit":"ns"}"#,
+            r#"{"name":"codec: AppTimeReq, decode","ours":4.0,"peer":10.0,"ratio":2.5,"target":null,"unit":"ns","allocations":3}"#,
+            r#"{"name":"fec: RAM","ours":1024.0,"peer":null,"ratio":null,"target":null,"limit":1100.0,"unit":"octets"}"#,
+        ];
+        assert!(std::str::from_utf8(&out).unwrap().lines().eq(expected));
     }
 }

@@ -13,7 +13,7 @@ use lrwn::applayer::fragmentation as peer;
 
 use super::Case;
 use super::stand_in::StandIn;
-use crate::measure::Repeated;
+use crate::measure::{Repeated, median};
 use crate::report::{Comparison, Figure, Row};
 
 /// A data block and how it is coded.
@@ -66,7 +66,7 @@ impl Work {
         {
             return Err("lrwn gives other parity fragments".into());
         }
-        Ok(Case { name: format!("{} / lrwn", self.name(what)), ours, peer: Some(self.lrwn()), target })
+        Ok(Case { name: format!("{} / lrwn", self.name(what)), ours, peer: self.lrwn(), target })
     }
 
     fn encode(&self) -> Repeated<'static> {
@@ -127,13 +127,13 @@ pub(super) fn all(quick: bool) -> Result<Vec<Case>, Box<dyn Error>> {
     cases.push(Case {
         name: format!("{} / raptorq", middle.name("encode")),
         ours: middle.encode(),
-        peer: Some(raptorq_encode(&middle)),
+        peer: raptorq_encode(&middle),
         target: None,
     });
     cases.push(Case {
         name: format!("{} / reed-solomon-simd", middle.name("encode")),
         ours: middle.encode(),
-        peer: Some(reed_solomon_encode(&middle)),
+        peer: reed_solomon_encode(&middle),
         target: None,
     });
     let decoded = [(1024, 100, 15.0), (4267, 48, 60.0), (14600, 50, 150.0)];
@@ -188,7 +188,7 @@ fn decode(work: &Work, target: f64) -> Result<Case, Box<dyn Error>> {
     Ok(Case {
         name: format!("decode {m}x{size}, 10 % lost, V1 / stand-in"),
         ours: repeated(ours),
-        peer: Some(repeated(move || stand_in().0)),
+        peer: repeated(move || stand_in().0),
         target: Some((target, target)),
     })
 }
@@ -209,7 +209,7 @@ fn limit(name: &str, ours: f64, unit: &'static str, limit: f64) -> Row {
     Row {
         name: name.to_owned(),
         figures: vec![Figure::new("ours", ours, unit), Figure::new("limit", limit, unit)],
-        comparison: Some(Comparison { ours, peer: None, ratio: None, target: None, limit: Some(limit) }),
+        comparisons: vec![Comparison::with_limit(ours, limit, unit)],
     }
 }
 
@@ -232,7 +232,7 @@ fn rank_speed() -> Result<f64, Box<dyn Error>> {
         black_box(complete);
         speeds.push((RECEIVERS * (429 + 129)) as f64 / start.elapsed().as_secs_f64());
     }
-    Ok(super::median(speeds))
+    Ok(median(speeds))
 }
 
 /// RAM and fragment reads of the deferred decoder with 8 KB, 100 of 1000 lost.

@@ -6,7 +6,7 @@ mod stand_in;
 use std::error::Error;
 use std::time::{Duration, Instant};
 
-use crate::measure::Repeated;
+use crate::measure::{Repeated, median};
 use crate::report::{Comparison, Figure, Row, Section};
 use crate::{Options, allocations, instructions};
 
@@ -14,7 +14,7 @@ use crate::{Options, allocations, instructions};
 struct Case {
     name: String,
     ours: Repeated<'static>,
-    peer: Option<Repeated<'static>>,
+    peer: Repeated<'static>,
     /// Least ratio, by time and by instructions.
     target: Option<(f64, f64)>,
 }
@@ -24,9 +24,7 @@ pub(crate) fn run(options: &Options) -> Result<Vec<Section>, Box<dyn Error>> {
     if instructions::inside() {
         for case in &mut cases {
             instructions::counted(&mut case.ours, 1);
-            if let Some(peer) = &mut case.peer {
-                instructions::counted(peer, 1);
-            }
+            instructions::counted(&mut case.peer, 1);
         }
         return Ok(Vec::new());
     }
@@ -35,23 +33,36 @@ pub(crate) fn run(options: &Options) -> Result<Vec<Section>, Box<dyn Error>> {
     let mut rows = Vec::new();
     for (case, (ours, peer)) in cases.iter_mut().zip(costs) {
         let target = case.target.map(|(time, count)| if options.callgrind { count } else { time });
-        let mut figures = vec![Figure::new("ours", ours, unit)];
-        if let Some(peer) = peer {
-            figures.extend([Figure::new("peer", peer, unit), Figure::new("ratio", peer / ours, "x")]);
-        }
-        figures.extend(target.map(|target| Figure::new("target", target, "x")));
-        figures.push(Figure::new("allocations", allocations::count(&mut case.ours) as f64, ""));
-        let comparison = Comparison { ours, peer, ratio: peer.map(|peer| peer / ours), target, limit: None };
-        rows.push(Row { name: case.name.clone(), figures, comparison: Some(comparison) });
+        let allocations = allocations::count(&mut case.ours);
+        rows.push(Row {
+            name: case.name.clone(),
+            figures: [
+                Some(Figure::new("ours", ours, unit)),
+                Some(Figure::new("peer", peer, unit)),
+                Some(Figure::new("ratio", peer / ours, "x")),
+                target.map(|target| Figure::new("target", target, "x")),
+                Some(Figure::new("allocations", allocations as f64, "")),
+            ]
+            .into_iter()
+            .flatten()
+            .collect(),
+            comparisons: vec![Comparison {
+                target,
+                allocations: Some(allocations),
+                ..Comparison::with_peer("", ours, peer, unit)
+            }],
+        });
     }
     let mut sections = vec![Section {
-        title: "fec: the same work, ours and the peer's in turns".to_owned(),
+        subject: "fec",
+        title: "the same work, ours and the peer's in turns",
         rows,
         summary: Vec::new(),
     }];
     if !options.callgrind {
         sections.push(Section {
-            title: "fec: limits".to_owned(),
+            subject: "fec",
+            title: "limits",
             rows: cases::limits()?,
             summary: Vec::new(),
         });
@@ -65,11 +76,9 @@ fn timed(case: &mut Case) -> Costs {
     let start = Instant::now();
     while ours.len() < 5 || (start.elapsed() < Duration::from_secs(2) && ours.len() < 201) {
         ours.push(once(&mut case.ours));
-        if let Some(operation) = &mut case.peer {
-            peer.push(once(operation));
-        }
+        peer.push(once(&mut case.peer));
     }
-    (median(ours), (!peer.is_empty()).then(|| median(peer)))
+    (median(ours), median(peer))
 }
 
 /// Milliseconds of one run.
@@ -79,16 +88,13 @@ fn once(operation: &mut Repeated<'_>) -> f64 {
     start.elapsed().as_secs_f64() * 1e3
 }
 
-fn median(mut times: Vec<f64>) -> f64 {
-    times.sort_by(f64::total_cmp);
-    times[times.len() / 2]
-}
-
 /// The cost of ours, and of the peer.
-type Costs = (f64, Option<f64>);
+type Costs = (f64, f64);
 
 fn counted(cases: &[Case]) -> Result<Vec<Costs>, Box<dyn Error>> {
-    let mut counts = instructions::count("fec", 1)?.into_iter();
-    let mut next = || counts.next().ok_or("fewer counts than operations");
-    cases.iter().map(|case| Ok((next()?, if case.peer.is_some() { Some(next()?) } else { None }))).collect()
+    let counts = instructions::count("fec", 1)?;
+    if counts.len() != 2 * cases.len() {
+        return Err(format!("{} counts for {} cases", counts.len(), cases.len()).into());
+    }
+    Ok(counts.as_chunks().0.iter().map(|[ours, peer]| (*ours, *peer)).collect())
 }
