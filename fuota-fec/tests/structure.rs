@@ -4,7 +4,7 @@
 
 mod common;
 
-use fuota_fec::structure::{covers_late, pick_frag_size};
+use fuota_fec::structure::{Weakness, pick_frag_size, weaknesses};
 use fuota_fec::{Decoder, Geometry, Mode, ParityRule, Progress, words};
 
 /// Share of receivers that need more than ten fragments beyond M.
@@ -49,7 +49,8 @@ fn multiples_of_64_strand_receivers_and_their_neighbours_do_not() {
 #[test]
 fn late_coverage_keeps_receivers_waiting_at_low_loss() {
     for (m, late) in [(50, true), (60, true), (49, false), (53, false)] {
-        assert_eq!(covers_late(ParityRule::V1, m), late, "M = {m}");
+        let told = weaknesses(ParityRule::V1, m).any(|weakness| weakness == Weakness::LateCoverage);
+        assert_eq!(told, late, "M = {m}");
         let share = share_of_stragglers(ParityRule::V1, m, 5, 3000);
         assert_eq!(share > 0.03, late, "{share} of the receivers need more than ten extra at M = {m}");
     }

@@ -3,6 +3,7 @@
 use alloc::vec;
 use alloc::vec::Vec;
 
+use super::DRAWN_ROWS;
 use crate::geometry::row_words;
 use crate::{Ones, ParityRule};
 
@@ -18,10 +19,7 @@ pub struct Twins {
     pub differing_rows: u16,
 }
 
-/// Rows that are drawn to compare columns.
-pub const TWIN_ROWS: u16 = 512;
-
-/// Pairs that at most every eighth of [`TWIN_ROWS`] rows tells apart, the closest first.
+/// Pairs that at most every eighth of [`DRAWN_ROWS`] rows tells apart, the closest first.
 ///
 /// For columns as good as random this happens to none of the pairs of the largest M: the probability is
 /// below 10^-60 for each.
@@ -40,7 +38,7 @@ pub fn twins(rule: ParityRule, nb_frag: u16) -> Vec<Twins> {
             for (i, a) in neighbours.iter().enumerate() {
                 for b in &neighbours[i + 1..] {
                     let differing_rows = distance(&columns[usize::from(*a)], &columns[usize::from(*b)]);
-                    if differing_rows <= TWIN_ROWS / 8 {
+                    if differing_rows <= DRAWN_ROWS / 8 {
                         pairs.push(Twins { first: *a.min(b), second: *a.max(b), differing_rows });
                     }
                 }
@@ -53,44 +51,13 @@ pub fn twins(rule: ParityRule, nb_frag: u16) -> Vec<Twins> {
     pairs
 }
 
-/// Row index, counted from 1, of the first parity row that covers each fragment, and the fragment for which
-/// it comes last. `None` if [`TWIN_ROWS`] rows miss one.
-#[must_use]
-pub fn latest_coverage(rule: ParityRule, nb_frag: u16) -> Option<(u16, u16)> {
-    let first_row = |column: &[u16; WORDS]| {
-        (0..).zip(column).find(|(_, word)| **word != 0).map(|(i, word)| i * 16 + trailing_zeros(*word) + 1)
-    };
-    let columns = columns(rule, nb_frag);
-    let rows = columns.iter().map(first_row).collect::<Option<Vec<u16>>>()?;
-    (0..).zip(rows).map(|(fragment, row)| (row, fragment)).max()
-}
-
-/// Whether some fragment is covered so late that random rows of the same weight would leave one uncovered until then
-/// in less than one case of twenty: [`Weakness::LateCoverage`](super::Weakness::LateCoverage).
-#[must_use]
-pub fn covers_late(rule: ParityRule, nb_frag: u16) -> bool {
-    let passed_over = match rule {
-        // Half as many draws as there are fragments: each is missed with probability e^(-1/2).
-        ParityRule::V1 => 0.6065,
-        ParityRule::V2 => 0.5,
-    };
-    let rows = latest_coverage(rule, nb_frag).map_or(TWIN_ROWS, |(row, _)| row);
-    let uncovered = (1..rows).fold(f64::from(nb_frag), |expected, _| expected * passed_over);
-    nb_frag > 3 && uncovered < 0.05
-}
-
-#[expect(clippy::cast_possible_truncation, reason = "a word has 16 bits")]
-const fn trailing_zeros(word: u16) -> u16 {
-    word.trailing_zeros() as u16
-}
-
-const WORDS: usize = TWIN_ROWS as usize / 16;
+const WORDS: usize = DRAWN_ROWS as usize / 16;
 
 /// Per uncoded fragment, one bit for each row.
 fn columns(rule: ParityRule, nb_frag: u16) -> Vec<[u16; WORDS]> {
     let mut columns = vec![[0; WORDS]; nb_frag.into()];
     let mut row = vec![0; row_words(nb_frag)];
-    for k in 1..=TWIN_ROWS {
+    for k in 1..=DRAWN_ROWS {
         rule.fill(nb_frag, k, &mut row);
         for position in Ones::new(&row) {
             columns[usize::from(position)][usize::from((k - 1) / 16)] |= 1 << ((k - 1) % 16);
@@ -101,7 +68,7 @@ fn columns(rule: ParityRule, nb_frag: u16) -> Vec<[u16; WORDS]> {
 
 /// Rows that take exactly one of two columns.
 fn distance(a: &[u16; WORDS], b: &[u16; WORDS]) -> u16 {
-    a.iter().zip(b).map(|(a, b)| (a ^ b).count_ones()).sum::<u32>().try_into().unwrap_or(TWIN_ROWS)
+    a.iter().zip(b).map(|(a, b)| (a ^ b).count_ones()).sum::<u32>().try_into().unwrap_or(DRAWN_ROWS)
 }
 
 #[cfg(test)]
@@ -134,20 +101,12 @@ mod tests {
     fn the_reasons_by_the_small_numbers() {
         let of = |rule, m| weaknesses(rule, m).collect::<Vec<_>>();
         assert_eq!(of(ParityRule::V1, 1), [Weakness::Few, Weakness::NoParity]);
+        assert_eq!(of(ParityRule::V1, 50), [Weakness::LateCoverage]);
         assert_eq!(of(ParityRule::V1, 3), [Weakness::Few, Weakness::Copies]);
         assert_eq!(of(ParityRule::V2, 100), [Weakness::EvenWeight]);
         assert_eq!(of(ParityRule::V1, 100), []);
         assert_eq!(of(ParityRule::V1, 96), [Weakness::NearTwins]);
         assert_eq!(of(ParityRule::V1, 64), []);
-        assert_eq!(of(ParityRule::V1, 320), [Weakness::Twins]);
-    }
-
-    #[test]
-    fn coverage_can_come_late() {
-        assert_eq!(latest_coverage(ParityRule::V1, 50), Some((16, 41)));
-        assert_eq!(latest_coverage(ParityRule::V1, 1), None);
-        let late = |rule| (20..=100).filter(move |m| covers_late(rule, *m));
-        assert!(late(ParityRule::V1).eq([21, 42, 43, 44, 50, 60, 84, 92, 98]));
-        assert!(late(ParityRule::V2).eq([20, 36, 41, 51, 80, 86]));
+        assert_eq!(of(ParityRule::V1, 320), [Weakness::LateCoverage, Weakness::Twins]);
     }
 }

@@ -2,7 +2,7 @@
 
 use std::process::ExitCode;
 
-use fuota_fec::structure::{TWIN_ROWS, Twins, Weakness, covers_late, latest_coverage, twins, weaknesses};
+use fuota_fec::structure::{DRAWN_ROWS, Twins, Weakness, latest_coverage, twins, weaknesses};
 use fuota_fec::{MAX_FRAGMENT_NUMBER, ParityRule};
 use serde::Serialize;
 
@@ -51,17 +51,12 @@ fn report(name: &'static str, rule: ParityRule, m: u16) -> Report {
     let coverage = latest_coverage(rule, m);
     Report {
         rule: name,
-        weaknesses: covers_late(rule, m)
-            .then_some(Weakness::LateCoverage)
-            .into_iter()
-            .chain(weaknesses(rule, m))
-            .map(|weakness| weakness.to_string())
-            .collect(),
+        weaknesses: weaknesses(rule, m).map(|weakness| weakness.to_string()).collect(),
         twins: pairs
             .iter()
             .map(|Twins { first, second, differing_rows }| [*first, *second, *differing_rows])
             .collect(),
-        rows_drawn: TWIN_ROWS,
+        rows_drawn: DRAWN_ROWS,
         covered_from_row: coverage.map(|(row, _)| row),
         covered_last: coverage.map(|(_, fragment)| fragment),
     }
