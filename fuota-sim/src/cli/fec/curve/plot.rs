@@ -3,6 +3,7 @@
 use std::path::Path;
 
 use plotters::coord::Shift;
+use plotters::element::DashedPathElement;
 use plotters::prelude::*;
 use plotters::style::text_anchor::{HPos, Pos, VPos};
 
@@ -109,7 +110,11 @@ where
     let width = STEP * i32::try_from(cell.curves.len())?;
     let mut x = (i32::try_from(head.dim_in_pixel().0)? - width) / 2;
     for curve in &cell.curves {
-        head.draw(&PathElement::new(vec![(x, 68), (x + 24, 68)], colour(curve.code).stroke_width(3)))?;
+        let (line, stroke) = ([(x, 68), (x + 24, 68)], colour(curve.code).stroke_width(3));
+        match dashes(curve.code) {
+            None => head.draw(&PathElement::new(line, stroke))?,
+            Some((dash, gap)) => head.draw(&DashedPathElement::new(line, dash, gap, stroke))?,
+        }
         let style = ("sans-serif", 14).into_font().color(&BLACK).pos(Pos::new(HPos::Left, VPos::Center));
         head.draw_text(curve.code.name(), &style, (x + 29, 68))?;
         x += STEP;
@@ -142,9 +147,23 @@ where
         let lower = points.iter().rev().map(|(x, share)| (*x, share.interval().0));
         chart.draw_series([Polygon::new(upper.chain(lower).collect::<Vec<_>>(), colour.mix(0.15))])?;
         let line = points.iter().map(|(x, share)| (*x, share.value()));
-        chart.draw_series(LineSeries::new(line, colour.stroke_width(2)))?;
+        let stroke = colour.stroke_width(2);
+        match dashes(curve.code) {
+            None => chart.draw_series(LineSeries::new(line, stroke))?,
+            Some((dash, gap)) => chart.draw_series(DashedLineSeries::new(line, dash, gap, stroke))?,
+        };
     }
     Ok(())
+}
+
+/// Length of dashes and of the gaps between them: some curves are all but the same, and what is drawn first shows
+/// through the gaps of what is drawn over it.
+const fn dashes(code: Code) -> Option<(u32, u32)> {
+    match code {
+        Code::Ts004V1 | Code::Rlnc256 | Code::Repetition => None,
+        Code::Ts004V2 | Code::Rs => Some((9, 6)),
+        Code::Rlnc2 | Code::Raptorq => Some((3, 7)),
+    }
 }
 
 /// Colours that those with colour blindness can tell apart (Okabe and Ito).
