@@ -254,7 +254,15 @@ fn the_wrong_hardware_never_counts() {
     let mut spec = update(1, None);
     spec.kind =
         Kind::Firmware(FirmwareSpec { target: Version(TARGET), hardware: Some(Version(8)), reboot: None });
-    let mut stage = Stage::new(spec).device(1, |heard, _, now| updated(heard, now));
+    let mut stage = Stage::new(spec.clone()).device(1, |heard, _, now| updated(heard, now));
+    assert_eq!(stage.run().status, CampaignStatus::Failed);
+    assert_eq!(reason(&stage, 1), Some(FailureReason::WrongHardware));
+
+    // What it runs is no matter then: it was never to run the image.
+    let mut stage = Stage::new(spec).device(1, |heard, _, now| match heard {
+        Heard::Firmware(Downlink::DevVersionReq(_)) => dev_version(1),
+        _ => good(heard, now),
+    });
     assert_eq!(stage.run().status, CampaignStatus::Failed);
     assert_eq!(reason(&stage, 1), Some(FailureReason::WrongHardware));
 }

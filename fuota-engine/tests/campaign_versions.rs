@@ -179,11 +179,17 @@ fn good2_second(heard: &Heard, now: fuota_engine::time::GpsInstant) -> common::A
     }
 }
 
-fn mixed(redundancy: Redundancy) -> Stage {
+/// A device of either version.
+fn mixed_spec(redundancy: Redundancy) -> CampaignSpec {
     let mut spec = spec(2);
     spec.groups[0].redundancy = redundancy;
     spec.devices[1].multicast = Some(PackageVersion::V2);
     spec.devices[1].fragmentation = Some(PackageVersion::V2);
+    spec
+}
+
+fn mixed(redundancy: Redundancy) -> Stage {
+    let spec = mixed_spec(redundancy);
     match redundancy {
         Redundancy::Rounds => Stage::new(spec).device(2, |heard, _, now| good2(heard, now)),
         Redundancy::Fec(_) => Stage::new(spec).device(2, |heard, _, now| good2_second(heard, now)),
@@ -209,6 +215,31 @@ fn mixed_versions_get_a_fragmentation_index_each_where_parity_travels() {
     let payload = |at: usize| &stage.multicasts[at].1.payload[3..];
     assert!((0..10).all(|n| payload(n) == payload(n + 12)));
     assert!((10..12).any(|n| payload(n) != payload(n + 12)));
+}
+
+/// The group hears the question about either index. A device of version 2 says to the one that it does not have.
+#[test]
+fn a_device_that_does_not_have_the_other_version_s_index_has_lost_nothing() {
+    let asked_by_multicast = |own: fn() -> common::Answer| {
+        let mut spec = mixed_spec(Redundancy::Fec(fuota_engine::percent::Percent::whole(20)));
+        spec.config.fsession_status_threshold = fuota_engine::config::StatusThreshold::Count(0);
+        let mut stage = Stage::new(spec).device(2, move |heard, times, now| match heard {
+            Heard::Status { multicast: true, .. } if times == 1 => {
+                fragmentation2(&FragSessionStatusAns::no_session().into())
+            }
+            Heard::Status { .. } => own(),
+            _ => good2(heard, now),
+        });
+        stage.run();
+        stage
+    };
+    let stage = asked_by_multicast(|| status_of(FragIndex::from_wire(1), 0, false));
+    assert_eq!(stage.log.iter().filter(|line| line.ends_with("FragSessionStatusReq 1")).count(), 2);
+    assert_eq!((reason(&stage, 1), reason(&stage, 2)), (None, None));
+
+    // Asked alone it means what it says, as often as it is asked.
+    let stage = asked_by_multicast(|| fragmentation2(&FragSessionStatusAns::no_session().into()));
+    assert_eq!((reason(&stage, 1), reason(&stage, 2)), (None, Some(FailureReason::SessionLost)));
 }
 
 #[test]

@@ -130,7 +130,8 @@ impl Campaign {
         if verifying {
             self.admit_answer(index, Question::DevVersion);
         }
-        if firmware == spec.target.get() && wrong_hardware {
+        // An image that was never to run there is no matter of versions.
+        if wrong_hardware && (verifying || firmware == spec.target.get()) {
             self.fail(index, FailureReason::WrongHardware);
         } else if firmware == spec.target.get() {
             self.conclude(index, if transferred { Standing::Complete } else { Standing::UpToDate });

@@ -144,6 +144,11 @@ impl Campaign {
         if !transferred || !(member.is_running() || late) {
             return false;
         }
+        // The answer does not say which session it is about, and the group was asked about both versions'.
+        let is_ambiguous = status == Status::NoSession && self.mixed.contains(&member.group);
+        if is_ambiguous && self.phase == Phase::Polling {
+            return true;
+        }
         if member.errand.is_open() || late {
             self.note_answer(index);
         }
@@ -162,6 +167,8 @@ impl Campaign {
         match status {
             Status::Complete => self.hold_block(index),
             Status::MicError => self.fail(index, FailureReason::MicError),
+            // It may still be about the other version's.
+            Status::NoSession if is_ambiguous => self.retry(index, FailureReason::SessionLost),
             Status::NoSession => self.fail(index, FailureReason::SessionLost),
             // Uncoded fragments need no matrix: only if no round follows is this the end for the device.
             Status::MemoryError(_) if !self.may_still_complete(index) => {
