@@ -44,6 +44,17 @@ pub struct Held {
 }
 
 impl BulkRecord {
+    /// Complete devices of each group of the fleet.
+    #[must_use]
+    pub fn complete_by_group(&self, scenario: &Scenario) -> Vec<u32> {
+        let mut devices = self.devices.iter();
+        let complete = |group: &DeviceGroup| {
+            let of_group = devices.by_ref().take(group.devices as usize);
+            u32::try_from(of_group.filter(|held| held.complete_at.is_some()).count()).unwrap_or(u32::MAX)
+        };
+        scenario.fleet.iter().map(complete).collect()
+    }
+
     /// Devices that are complete.
     #[must_use]
     pub fn complete(&self) -> u32 {
@@ -101,10 +112,12 @@ fn check(scenario: &Scenario) -> Result<(), SimError> {
     let any = |of: &dyn Fn(&DeviceGroup) -> bool| scenario.fleet.iter().any(of);
     let kinds = [
         (any(&|group| group.joins.is_some()), "late devices"),
+        (any(&|group| group.absent.is_some()), "absent devices"),
         (any(&|group| group.reboots.is_some()), "rebooting devices"),
         (any(&|group| !group.refuses.is_empty()), "refusing devices"),
         (any(&|group| group.decoder_lost.is_some()), "decoder limits"),
         (scenario.faults != Faults::default(), "faulty devices"),
+        (scenario.parity_rules().len() > 1, "packages of both versions"),
         (scenario.redundancy == Redundancy::Rounds, "rounds"),
         (scenario.external.is_some(), "external devices"),
     ];

@@ -50,10 +50,11 @@ impl Beacons {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::node::Pace;
     use crate::scenario::{DeviceGroup, Scenario};
 
     fn beacons() -> Beacons {
-        let plight = Plight::new(&Scenario::default(), &DeviceGroup::default(), 0, 0);
+        let plight = Plight::new(&Scenario::default(), &DeviceGroup::default(), 0, Pace::default());
         Beacons::new(START, &plight)
     }
 

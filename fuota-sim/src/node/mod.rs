@@ -13,6 +13,7 @@ pub(crate) use self::air::{Air, Reached, bit};
 pub(crate) use self::energy::Phase;
 pub(crate) use self::external::{Common, External};
 pub(crate) use self::platform::Keeps;
+pub(crate) use self::plight::Pace;
 
 use fuota_engine::campaign::spec::Kind;
 use fuota_engine::device::{
@@ -32,18 +33,19 @@ use crate::frame::{FrameKeys, full_fcnt};
 use crate::reception::Reception;
 use crate::scenario::{DeviceGroup, RadioEffects, Scenario};
 
-/// The campaign's only fragmentation session.
-const FRAG_INDEX: FragIndex = FragIndex::MIN;
-/// What every device runs in the beginning.
+/// Fragmentation sessions of a device, of which a campaign uses one: where devices of both versions hear the same
+/// group, each version has its own.
+const SESSIONS: usize = 2;
+/// What devices run in the beginning unless it is said.
 pub(crate) const FACTORY_FIRMWARE: Version = Version::from_parts([1, 0, 0, 0]);
-/// What every device is.
+/// What devices are unless it is said.
 pub(crate) const HARDWARE: Version = Version::from_parts([1, 0, 0, 0]);
 
 /// A simulated device.
 #[derive(Debug)]
 pub(crate) struct Node {
     settings: Settings,
-    session: DeviceSession<Board>,
+    session: DeviceSession<Board, 1, SESSIONS>,
     board: Board,
     /// Whether data blocks are firmware to it.
     takes_firmware: bool,
@@ -111,6 +113,14 @@ pub(crate) enum Action {
     Sleep(Option<GpsInstant>),
 }
 
+/// The hardware that the campaign's image runs on, if that matters.
+const fn made_for(kind: Kind) -> Option<Version> {
+    match kind {
+        Kind::Firmware(firmware) => firmware.hardware,
+        _ => None,
+    }
+}
+
 impl Node {
     pub(crate) fn new(
         scenario: &Scenario,
@@ -118,18 +128,19 @@ impl Node {
         fleet: &Fleet,
         device: u32,
         keeps: Keeps,
-        planned: u32,
+        pace: Pace,
     ) -> Self {
         let Scenario { seed, region, .. } = *scenario;
-        let mut plight = Plight::new(scenario, group, device, planned);
-        let settings = scenario.device_settings();
+        let mut plight = Plight::new(scenario, group, device, pace);
+        let settings = scenario.device_settings(group);
         let takes_firmware = matches!(scenario.kind, Kind::Firmware(_));
-        let version = DevVersionAns { fw_version: FACTORY_FIRMWARE, hw_version: HARDWARE };
+        let version = DevVersionAns { fw_version: group.firmware, hw_version: group.hardware };
         Self {
             settings,
             session: DeviceSession::with_settings(settings),
             board: Board::new(fleet.own_root_key(device), seed, device, region, keeps, version)
-                .with_limits(group.decoder_lost, plight.finds_blocks_corrupt()),
+                .with_limits(group.decoder_lost, plight.finds_blocks_corrupt())
+                .with_firmware(made_for(scenario.kind), group.boots),
             takes_firmware,
             clock: Clock::new(group, &mut plight),
             groups: Vec::new(),
@@ -227,7 +238,9 @@ impl Node {
                 let own = self.clock.own(now);
                 self.session.handle(own, source, opened.port, &opened.payload, &mut self.board);
                 // Kept here because clean-up may delete the session before anybody asks.
-                self.fragments = self.session.received(FRAG_INDEX).unwrap_or(self.fragments);
+                let indices = (0..).take(SESSIONS).map(FragIndex::from_wire);
+                let received = indices.filter_map(|index| self.session.received(index)).max();
+                self.fragments = received.unwrap_or(self.fragments);
                 return true;
             }
         }

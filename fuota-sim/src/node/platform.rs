@@ -53,6 +53,10 @@ pub(crate) struct Board {
     /// What survives a reset: SessionCntPrev of the only index.
     session_cnt_prev: Option<u16>,
     version: DevVersionAns,
+    /// The hardware that images are made for, if that matters.
+    made_for: Option<Version>,
+    /// What it runs after an installation, if not what it installed.
+    boots: Option<Version>,
     /// The image that the next reboot installs.
     image: DevUpgradeImageAns,
     /// Losses that the decoder has memory for, at most.
@@ -88,6 +92,8 @@ impl Board {
             keeps,
             session_cnt_prev: None,
             version,
+            made_for: None,
+            boots: None,
             image: DevUpgradeImageAns::NoImage,
             decoder_lost: None,
             finds_blocks_corrupt: false,
@@ -102,9 +108,21 @@ impl Board {
         self
     }
 
-    /// Keeps a data block as the image that the next reboot installs.
-    pub(super) const fn stage(&mut self, next_firmware_version: Version) {
-        self.image = DevUpgradeImageAns::Valid { next_firmware_version };
+    /// With images made for such hardware, and a boot that ends in another version than was installed.
+    pub(super) const fn with_firmware(mut self, made_for: Option<Version>, boots: Option<Version>) -> Self {
+        self.made_for = made_for;
+        self.boots = boots;
+        self
+    }
+
+    /// Keeps a data block as the image that the next reboot installs, if it is for this hardware.
+    pub(super) fn stage(&mut self, next_firmware_version: Version) {
+        let fits = self.made_for.is_none_or(|hardware| hardware == self.version.hw_version);
+        self.image = if fits {
+            DevUpgradeImageAns::Valid { next_firmware_version }
+        } else {
+            DevUpgradeImageAns::WrongHardware
+        };
     }
 
     /// Installs the image that waits for a reboot. Whether there was one.
@@ -112,7 +130,7 @@ impl Board {
         let next = self.image.next_firmware_version();
         self.image = DevUpgradeImageAns::NoImage;
         if let Some(next) = next {
-            self.version.fw_version = next;
+            self.version.fw_version = self.boots.unwrap_or(next);
         }
         next.is_some()
     }

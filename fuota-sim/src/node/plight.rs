@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use fuota_engine::device::Ports;
+use fuota_engine::percent::Percent;
 use fuota_engine::time::GpsInstant;
 
 use super::MAX_UPLINK;
@@ -27,8 +28,26 @@ pub(crate) struct Plight {
     draws: Draws,
     /// It is not there before.
     away_until: GpsInstant,
+    /// How long it stays away from the first fragment on.
+    absent: Option<Duration>,
     reboot: Option<Reboot>,
     errors: Vec<ErrorBit>,
+}
+
+/// How the first round's fragments follow each other.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Pace {
+    /// How many there are, over all streams.
+    pub(crate) fragments: u32,
+    /// From the beginning of one to that of the next, as planned.
+    pub(crate) gap: Duration,
+}
+
+impl Pace {
+    /// How long such a share of them takes.
+    fn takes(self, share: Percent) -> Duration {
+        self.gap * u32::try_from(share.of_ceil(self.fragments)).unwrap_or(u32::MAX)
+    }
 }
 
 /// A reboot to come.
@@ -43,8 +62,8 @@ pub(crate) struct Reboot {
 }
 
 impl Plight {
-    /// The plight of a device in a transfer of `planned` fragments.
-    pub(super) fn new(scenario: &Scenario, group: &DeviceGroup, device: u32, planned: u32) -> Self {
+    /// The plight of a device in a transfer at this pace.
+    pub(super) fn new(scenario: &Scenario, group: &DeviceGroup, device: u32, pace: Pace) -> Self {
         let mut draws = Draws::new(scenario.seed, device, Stream::Fate);
         let late = group.joins.filter(|joins| draws.happens(Chance::new(joins.share)));
         let away_until = late.map_or(GpsInstant::EPOCH, |joins| {
@@ -54,13 +73,18 @@ impl Plight {
         let reboots = group.reboots.filter(|reboots| draws.happens(Chance::new(reboots.share)));
         let reboot = reboots.map(|reboots| {
             let [first, last] = [reboots.fragments.0, reboots.fragments.1]
-                .map(|share| u32::try_from(share.of_ceil(planned)).unwrap_or(u32::MAX));
+                .map(|share| u32::try_from(share.of_ceil(pace.fragments)).unwrap_or(u32::MAX));
             let at_fragment = first.saturating_add(draws.below(last.saturating_sub(first).saturating_add(1)));
             Reboot { at_fragment, takes: reboots.takes, keeps_fragments: reboots.keeps_fragments }
         });
+        let absent = group.absent.filter(|absent| draws.happens(Chance::new(absent.share)));
+        let absent = absent.map(|absent| {
+            let [from, to] = [absent.fragments.0, absent.fragments.1].map(|share| pace.takes(share));
+            from + draws.within(to.saturating_sub(from))
+        });
         let errors = group.refuses.iter().filter(|(_, share)| draws.happens(Chance::new(*share)));
         let errors = errors.map(|(bit, _)| *bit).collect();
-        Self { seed: scenario.seed, device, draws, away_until, reboot, errors }
+        Self { seed: scenario.seed, device, draws, away_until, absent, reboot, errors }
     }
 
     /// When it comes, or comes back.
@@ -79,6 +103,11 @@ impl Plight {
             self.reboot = None;
         }
         due
+    }
+
+    /// How long it stays away, if it is to miss the beginning; told once.
+    pub(crate) const fn misses_beginning(&mut self) -> Option<Duration> {
+        self.absent.take()
     }
 
     /// It is away until then.
@@ -109,10 +138,12 @@ impl Plight {
                 ErrorBit::DataRate => (ports.multicast, &SESSION_ANS, 0x04),
                 ErrorBit::Frequency => (ports.multicast, &SESSION_ANS, 0x08),
                 ErrorBit::McGroup => (ports.multicast, &SESSION_ANS, 0x10),
+                ErrorBit::StartMissed => (ports.multicast, &SESSION_ANS, 0x20),
                 ErrorBit::Encoding => (ports.fragmentation, &[FRAG_SESSION_SETUP_ANS], 0x01),
                 ErrorBit::Memory => (ports.fragmentation, &[FRAG_SESSION_SETUP_ANS], 0x02),
                 ErrorBit::FragIndex => (ports.fragmentation, &[FRAG_SESSION_SETUP_ANS], 0x04),
                 ErrorBit::Descriptor => (ports.fragmentation, &[FRAG_SESSION_SETUP_ANS], 0x08),
+                ErrorBit::SessionCnt => (ports.fragmentation, &[FRAG_SESSION_SETUP_ANS], 0x10),
                 ErrorBit::Mic => continue,
             };
             let is_meant = port == of_port && payload.first().is_some_and(|cid| cids.contains(cid));
@@ -135,7 +166,7 @@ mod tests {
 
     fn refusing(bit: ErrorBit) -> Plight {
         let group = DeviceGroup { refuses: vec![(bit, 1.0)], ..DeviceGroup::default() };
-        Plight::new(&Scenario::default(), &group, 0, 0)
+        Plight::new(&Scenario::default(), &group, 0, Pace::default())
     }
 
     #[test]
@@ -162,7 +193,7 @@ mod tests {
     #[test]
     fn fates_are_drawn_within_their_bounds() {
         let (from, to) = (Duration::from_secs(100), Duration::from_secs(200));
-        let percent = fuota_engine::percent::Percent::whole;
+        let percent = Percent::whole;
         let group = DeviceGroup {
             joins: Some(crate::scenario::Joins { share: 0.5, between: (from, to) }),
             reboots: Some(crate::scenario::Reboots {
@@ -171,9 +202,11 @@ mod tests {
                 takes: from,
                 keeps_fragments: true,
             }),
+            absent: Some(crate::scenario::Absent { share: 0.5, fragments: (percent(0), percent(50)) }),
             ..DeviceGroup::default()
         };
-        let of = |device| Plight::new(&Scenario::default(), &group, device, 1000);
+        let pace = Pace { fragments: 1000, gap: Duration::from_secs(4) };
+        let of = |device| Plight::new(&Scenario::default(), &group, device, pace);
         let plights: Vec<_> = (0..1000).map(of).collect();
         let late = plights.iter().filter(|plight| plight.away_until > START);
         assert!(late.clone().all(|plight| (START + from..START + to).contains(&plight.away_until)));
@@ -181,5 +214,9 @@ mod tests {
         let reboots: Vec<_> = plights.iter().filter_map(|plight| plight.reboot).collect();
         assert!(reboots.iter().all(|reboot| (100..=900).contains(&reboot.at_fragment)));
         assert!((440..560).contains(&reboots.len()));
+        let absences: Vec<_> = plights.iter().filter_map(|plight| plight.absent).collect();
+        assert!(absences.iter().all(|takes| *takes <= Duration::from_secs(2000)));
+        assert!(absences.iter().any(|takes| *takes > Duration::from_secs(1900)));
+        assert!((440..560).contains(&absences.len()));
     }
 }

@@ -157,6 +157,7 @@ struct Parameters {
     class: &'static str,
     /// Exponent of the ping slot period; `null` in class C.
     periodicity: Option<u8>,
+    /// Of groups that don't say.
     package_version: u8,
     /// Whether devices of version 2 were asked to report completion by themselves.
     ack_reception: bool,
@@ -189,6 +190,7 @@ struct Parameters {
 struct Group {
     name: String,
     devices: u32,
+    package_version: u8,
     /// How downlinks get lost: a probability, or a model in words.
     loss: Value,
     uplink_loss: Value,
@@ -196,7 +198,7 @@ struct Group {
 }
 
 impl Group {
-    fn new(group: &DeviceGroup) -> Self {
+    fn new(group: &DeviceGroup, scenario: &Scenario) -> Self {
         let link = |link: &Link| match link {
             Link::Independent { loss } => Value::from(*loss),
             other => Value::from(other.to_string()),
@@ -204,6 +206,7 @@ impl Group {
         Self {
             name: group.name.clone(),
             devices: group.devices,
+            package_version: scenario.package_version_of(group).number(),
             loss: link(&group.downlink),
             uplink_loss: link(&group.uplink),
             uplink_period_s: seconds(group.uplink_period),
@@ -271,7 +274,10 @@ impl Report {
             frag_size: record.frag_size,
             padding: record.padding,
             parity: record.parity,
-            weaknesses: weaknesses(scenario.parity_rule(), record.nb_frag, record.parity)
+            weaknesses: scenario
+                .parity_rules()
+                .into_iter()
+                .flat_map(|rule| weaknesses(rule, record.nb_frag, record.parity))
                 .map(|weakness| weakness.to_string())
                 .collect(),
             frames: record.frames,
@@ -374,7 +380,7 @@ impl Parameters {
             reboot_time_s: firmware.and_then(|firmware| firmware.reboot).map(from_start),
             image_octets: scenario.image.len(),
             image_sha256: hex::encode(Sha256::digest(&scenario.image)),
-            fleet: scenario.fleet.iter().map(Group::new).collect(),
+            fleet: scenario.fleet.iter().map(|group| Group::new(group, scenario)).collect(),
             gateways: scenario.gateways.len(),
             redundancy: match scenario.redundancy {
                 Redundancy::Fec(percent) => Some(value(percent.to_string())),

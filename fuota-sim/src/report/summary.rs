@@ -67,7 +67,11 @@ fn campaign(scenario: &Scenario) -> String {
         Kind::Firmware(firmware) => format!("firmware {}", firmware.target),
         kind => kind_name(kind).to_owned(),
     };
-    let version = scenario.package_version.number();
+    let mut versions: Vec<_> =
+        scenario.fleet.iter().map(|group| scenario.package_version_of(group).number().to_string()).collect();
+    versions.sort_unstable();
+    versions.dedup();
+    let version = versions.join(" and ");
     format!("{what}, class {}, packages of version {version}", class_name(scenario.class))
 }
 

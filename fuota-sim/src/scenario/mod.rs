@@ -20,7 +20,7 @@ use fuota_engine::time::GpsInstant;
 use fuota_fec::ParityRule;
 use fuota_proto::DataRate;
 
-pub use self::devices::{DeviceGroup, ErrorBit, Joins, Reboots};
+pub use self::devices::{Absent, DeviceGroup, ErrorBit, Joins, Reboots};
 pub use self::file::{Expectation, FileError, ScenarioFile};
 pub(crate) use self::file::{line_of, place_of};
 pub use self::link::{Link, PathLoss};
@@ -40,7 +40,7 @@ pub struct Scenario {
     pub kind: Kind,
     /// How devices listen to the group.
     pub class: SessionClass,
-    /// Version of every package that has two.
+    /// Version of every package that has two, for devices whose group does not say.
     pub package_version: PackageVersion,
     /// Whether devices of version 2 are asked to report completion by themselves (TS004-2.0.0 §3.3).
     pub ack_reception: bool,
@@ -180,22 +180,31 @@ impl Scenario {
         self.uplink_data_rate = region.usual_uplink_data_rate();
     }
 
-    /// The rule that its parity fragments follow: each version of the package has its own.
+    /// The version of the packages that a group's devices speak.
     #[must_use]
-    pub const fn parity_rule(&self) -> ParityRule {
-        parity_rule(self.package_version)
+    pub fn package_version_of(&self, group: &DeviceGroup) -> PackageVersion {
+        group.package_version.unwrap_or(self.package_version)
     }
 
-    /// What its parity fragments are made of.
+    /// What the parity fragments of a transfer are made of; a transfer's devices all follow one rule.
     #[must_use]
     pub fn code(&self) -> Code {
-        self.code.unwrap_or_else(|| Code::of_rule(self.parity_rule()))
+        let rule = self.parity_rules().first().copied().unwrap_or(ParityRule::V1);
+        self.code.unwrap_or_else(|| Code::of_rule(rule))
     }
 
-    /// How the fleet's devices are made.
+    /// The rules that its parity fragments follow, each once: every version of the package has its own.
     #[must_use]
-    pub fn device_settings(&self) -> Settings {
-        let version = self.package_version;
+    pub fn parity_rules(&self) -> Vec<ParityRule> {
+        let speaks = |version| self.fleet.iter().any(|group| self.package_version_of(group) == version);
+        let versions = [PackageVersion::V1, PackageVersion::V2];
+        versions.into_iter().filter(|&version| speaks(version)).map(parity_rule).collect()
+    }
+
+    /// How a group's devices are made.
+    #[must_use]
+    pub fn device_settings(&self, group: &DeviceGroup) -> Settings {
+        let version = self.package_version_of(group);
         Settings {
             ports: Ports {
                 clock_sync: self.config.aclksynport,

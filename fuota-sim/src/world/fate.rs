@@ -10,14 +10,18 @@ use crate::node::Phase;
 
 impl World {
     /// What happens to devices once so many fragments have been on air: those that die midway do so after half of the
-    /// first round, and those that reboot go away for a while.
+    /// first round, those that miss the beginning come back later, and those that reboot go away for a while.
     pub(super) fn let_fate_strike(&mut self) {
-        let planned = u32::from(self.plan.nb_frag) + u32::from(self.plan.parity);
+        let planned = self.plan.pace.fragments;
         let fragments = self.server.account().fragments;
         let mut back = Vec::new();
         for (device, node) in (0..).zip(&mut self.nodes) {
             if node.fate == Fate::Dying && fragments == planned.div_ceil(2) {
                 node.fate = Fate::Silent;
+            }
+            if let Some(takes) = node.plight.misses_beginning() {
+                node.plight.leave(self.now + takes);
+                back.push((device, self.now + takes));
             }
             if let Some(reboot) = node.plight.reboots_at(fragments) {
                 if !reboot.keeps_fragments {

@@ -47,7 +47,7 @@ pub(crate) use self::spec::block;
 use crate::external::StartError;
 use crate::fleet::Fleet;
 use crate::frame::FrameError;
-use crate::node::{Node, Phase};
+use crate::node::{Node, Pace, Phase};
 use crate::record::RunRecord;
 use crate::scenario::Scenario;
 use crate::server::{OnAir, Radio, Server};
@@ -138,16 +138,24 @@ struct PlanFacts {
     frag_size: u8,
     padding: u8,
     parity: u16,
+    /// Over all streams.
+    pace: Pace,
 }
 
 impl PlanFacts {
-    fn of(plan: &Plan) -> Self {
+    fn of(plan: &Plan, scenario: &Scenario) -> Self {
         let block = plan.groups().first().and_then(GroupPlan::block);
-        block.map_or(Self::default(), |block| Self {
-            nb_frag: block.geometry.nb_frag(),
-            frag_size: block.geometry.frag_size(),
-            padding: block.geometry.padding(),
-            parity: block.parity,
+        block.map_or(Self::default(), |block| {
+            // Each parity rule has a stream of its own.
+            let streams = if block.parity > 0 { scenario.parity_rules().len() } else { 1 };
+            let streams = u32::try_from(streams).unwrap_or(u32::MAX);
+            Self {
+                nb_frag: block.geometry.nb_frag(),
+                frag_size: block.geometry.frag_size(),
+                padding: block.geometry.padding(),
+                parity: block.parity,
+                pace: Pace { fragments: streams * u32::from(block.frames()), gap: block.gap },
+            }
         })
     }
 }
@@ -163,8 +171,7 @@ impl World {
         let devices = scenario.devices();
         let fleet = Fleet::new(seed, devices, faults);
         let plan = Plan::new(spec(scenario))?;
-        let facts = PlanFacts::of(&plan);
-        let planned = u32::from(facts.nb_frag) + u32::from(facts.parity);
+        let facts = PlanFacts::of(&plan, scenario);
         let mut world = Self {
             scenario: scenario.clone(),
             fleet,
@@ -177,8 +184,8 @@ impl World {
                 scenario.gateways.len(),
                 scenario.config.fmcport,
             ),
-            nodes: nodes(scenario, &fleet, planned)?,
-            gateways: Gateways::new(scenario, planned),
+            nodes: nodes(scenario, &fleet, facts.pace)?,
+            gateways: Gateways::new(scenario, facts.pace.fragments),
             flights: Flights::default(),
             backhaul: Backhaul::new(scenario),
             windows: vec![None; devices as usize],

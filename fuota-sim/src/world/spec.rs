@@ -10,8 +10,8 @@ use sha2::{Digest, Sha256};
 use super::KEEP_BYTES;
 use crate::external::StartError;
 use crate::fleet::Fleet;
-use crate::node::{Common, External, FACTORY_FIRMWARE, Keeps, Node};
-use crate::scenario::Scenario;
+use crate::node::{Common, External, Keeps, Node, Pace};
+use crate::scenario::{DeviceGroup, Scenario};
 
 /// Address of the multicast group.
 const MC_ADDR: McAddr = McAddr(0x01FF_0000);
@@ -20,7 +20,7 @@ const MC_ADDR: McAddr = McAddr(0x01FF_0000);
 ///
 /// # Errors
 /// [`StartError`] if the processes of external devices cannot be started.
-pub(super) fn nodes(scenario: &Scenario, fleet: &Fleet, planned: u32) -> Result<Vec<Node>, StartError> {
+pub(super) fn nodes(scenario: &Scenario, fleet: &Fleet, pace: Pace) -> Result<Vec<Node>, StartError> {
     let mut processes = match &scenario.external {
         Some(external) => external.start(fleet)?.into_iter(),
         None => Vec::new().into_iter(),
@@ -37,7 +37,7 @@ pub(super) fn nodes(scenario: &Scenario, fleet: &Fleet, planned: u32) -> Result<
     let of_group = scenario.fleet.iter().flat_map(|group| (0..group.devices).map(move |_| group));
     let node = |(device, group)| {
         let keeps = if device < KEEP_BYTES { Keeps::Bytes } else { Keeps::Rank };
-        let node = Node::new(scenario, group, fleet, device, keeps, planned);
+        let node = Node::new(scenario, group, fleet, device, keeps, pace);
         match processes.next() {
             Some(process) => node.with_packages(External::new(device, process, common.clone())),
             None => node,
@@ -71,16 +71,17 @@ pub(super) fn spec(scenario: &Scenario) -> CampaignSpec {
         data_rate: scenario.data_rate,
     };
     let mut spec = CampaignSpec::new(scenario.kind, scenario.region, scenario.image.clone());
-    let periods = scenario.fleet.iter().flat_map(|group| (0..group.devices).map(|_| group.uplink_period));
-    let device = |(device, period)| {
-        let mut spec = DeviceSpec::new(Fleet::dev_eui(device), period);
-        spec.multicast = Some(scenario.package_version);
-        spec.fragmentation = Some(scenario.package_version);
+    let of_group = scenario.fleet.iter().flat_map(|group| (0..group.devices).map(move |_| group));
+    let device = |(device, group): (u32, &DeviceGroup)| {
+        let mut spec = DeviceSpec::new(Fleet::dev_eui(device), group.uplink_period);
+        let version = Some(scenario.package_version_of(group));
+        spec.multicast = version;
+        spec.fragmentation = version;
         spec.clock_sync = true;
-        spec.firmware = Some(FACTORY_FIRMWARE);
+        spec.firmware = Some(group.firmware);
         spec
     };
-    spec.devices = (0..).zip(periods).map(device).collect();
+    spec.devices = (0..).zip(of_group).map(device).collect();
     spec.session_start = scenario.session_start;
     spec.ack_reception = scenario.ack_reception;
     spec.groups = vec![GroupSpec { parameters, redundancy: scenario.redundancy }];

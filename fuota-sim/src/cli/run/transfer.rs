@@ -20,7 +20,7 @@ pub(super) fn run(args: &RunArgs, scenario: &Scenario, expect: &Expectation) -> 
     }
     console::print(&if args.json { json } else { summary(scenario, &report) })?;
     if args.check {
-        let differences = expect.differences_in_transfer(&record);
+        let differences = expect.differences_in_transfer(scenario, &record);
         for difference in &differences {
             console::warn(&format!("not as expected: {difference}"));
         }

@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use fuota_engine::airtime::Framing;
 use fuota_engine::campaign::io::SessionClass;
-use fuota_engine::campaign::spec::{FirmwareSpec, Kind, PackageVersion, Redundancy};
+use fuota_engine::campaign::spec::{FirmwareSpec, Kind, Redundancy};
 use fuota_engine::config::{Config, IgnoredKey};
 use fuota_proto::{PingSlotPeriodicity, Version};
 use toml::Spanned;
@@ -18,7 +18,7 @@ use super::{FileError, ScenarioFile, line_of};
 use crate::energy::{PROFILES, Profile};
 use crate::node::HARDWARE;
 use crate::scenario::{
-    Backhaul, DeviceGroup, ErrorBit, GatewaySpec, Joins, Link, OnOff, Outage, PathLoss, RadioEffects,
+    Absent, Backhaul, DeviceGroup, ErrorBit, GatewaySpec, Joins, Link, OnOff, Outage, PathLoss, RadioEffects,
     Reboots, Scenario, Start, Trace,
 };
 use crate::world::START;
@@ -101,8 +101,7 @@ fn campaign(scenario: &mut Scenario, keys: &schema::Campaign, place: &Place<'_>)
             reboot: keys.reboot_time.map(from_start),
         }),
     };
-    scenario.package_version =
-        if keys.package_version.0 == 1 { PackageVersion::V1 } else { PackageVersion::V2 };
+    scenario.package_version = keys.package_version.of_packages();
     scenario.ack_reception = keys.ack_reception;
     scenario.session_start = keys.session_start.map(from_start);
     if let Some(longest) = keys.max_duration {
@@ -276,6 +275,13 @@ fn group(
         let (fragments, takes) = ((from.0, to.0), takes.0);
         Ok(Reboots { share: share.0, fragments, takes, keeps_fragments: *keeps_fragments })
     });
+    let absent = keys.absent.as_ref().map(|absent| {
+        let schema::Absent { share, fragments: [from, to] } = absent.get_ref();
+        if from.0 > to.0 {
+            return Err(place.wrong(absent.span(), in_order));
+        }
+        Ok(Absent { share: share.0, fragments: (from.0, to.0) })
+    });
     Ok(DeviceGroup {
         name: keys.name.clone().unwrap_or_else(|| format!("devices {}", number + 1)),
         devices: keys.count.unwrap_or(usual.devices),
@@ -285,9 +291,14 @@ fn group(
         clock_drift_ppm: keys.clock_drift_ppm.map_or(0.0, |drift| drift.0),
         clock_synced: keys.clock_synced.map_or_else(Default::default, |span| span.0),
         joins: joins.transpose()?,
+        absent: absent.transpose()?,
         reboots: reboots.transpose()?,
         decoder_lost: keys.decoder_lost,
         refuses: refuses.collect::<Result<_, FileError>>()?,
+        package_version: keys.package_version.map(schema::Version::of_packages),
+        firmware: keys.firmware.map_or(usual.firmware, |version| version.0),
+        hardware: keys.hardware.map_or(usual.hardware, |version| version.0),
+        boots: keys.boots.map(|version| version.0),
         profile: keys.radio.as_ref().map_or(Ok(usual.profile), |radio| profile(radio, place))?,
     })
 }

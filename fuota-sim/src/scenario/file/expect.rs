@@ -66,10 +66,16 @@ impl Expectation {
 
     /// Where a transfer without set-up differs from it, a line each; what a transfer does not have does not matter.
     #[must_use]
-    pub fn differences_in_transfer(&self, record: &BulkRecord) -> Vec<String> {
+    pub fn differences_in_transfer(&self, scenario: &Scenario, record: &BulkRecord) -> Vec<String> {
         let mut differences = Vec::new();
         let status = if record.succeeded() { "SUCCEEDED" } else { "FAILED" };
         self.outcome(&mut differences, status, record.complete(), record.frames());
+        let mut within = within(&mut differences);
+        for (group, complete) in scenario.fleet.iter().zip(record.complete_by_group(scenario)) {
+            let expected = self.groups.get(&group.name).copied();
+            within(&format!("complete devices of `{}`", group.name), complete, expected);
+        }
+        drop(within);
         differences
     }
 

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
+use fuota_engine::campaign::spec::PackageVersion;
 use serde::Deserialize;
 use toml::Spanned;
 
@@ -74,6 +75,13 @@ pub(super) struct Version(pub(super) u8);
 impl Default for Version {
     fn default() -> Self {
         Self(1)
+    }
+}
+
+impl Version {
+    /// What the engine calls it.
+    pub(super) const fn of_packages(self) -> PackageVersion {
+        if self.0 == 1 { PackageVersion::V1 } else { PackageVersion::V2 }
     }
 }
 
@@ -149,6 +157,11 @@ pub(super) struct Devices {
     pub(super) decoder_lost: Option<u16>,
     pub(super) radio: Option<Spanned<Profile>>,
     pub(super) joins: Option<Spanned<Joins>>,
+    pub(super) absent: Option<Spanned<Absent>>,
+    pub(super) package_version: Option<Version>,
+    pub(super) firmware: Option<VersionText>,
+    pub(super) hardware: Option<VersionText>,
+    pub(super) boots: Option<VersionText>,
     pub(super) reboots: Option<Spanned<Reboots>>,
     pub(super) refuses: BTreeMap<Spanned<String>, Probability>,
 }
@@ -192,6 +205,13 @@ pub(super) struct Currents {
 pub(super) struct Joins {
     pub(super) share: Probability,
     pub(super) between: [Span; 2],
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Absent {
+    pub(super) share: Probability,
+    pub(super) fragments: [Share; 2],
 }
 
 #[derive(Deserialize)]
