@@ -62,6 +62,18 @@ impl BulkRecord {
             .unwrap_or(u32::MAX)
     }
 
+    /// Devices that became complete with each fragment, from the M-th on.
+    #[must_use]
+    pub fn completed_with(&self) -> Vec<u32> {
+        let mut counts = vec![0; usize::from(self.parity()) + 1];
+        for at in self.devices.iter().filter_map(|held| held.complete_at) {
+            if let Some(count) = counts.get_mut(usize::from(at.get().saturating_sub(self.nb_frag()))) {
+                *count += 1;
+            }
+        }
+        counts
+    }
+
     /// Fragments sent.
     #[must_use]
     pub fn frames(&self) -> u32 {

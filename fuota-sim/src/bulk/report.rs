@@ -6,7 +6,7 @@ use fuota_engine::campaign::plan::Block;
 use serde::Serialize;
 
 use super::BulkRecord;
-use crate::report::{humanise, rounded, seconds};
+use crate::report::{GroupOutcome, Parameters, humanise, rounded, seconds};
 use crate::scenario::Scenario;
 use crate::theory::wilson;
 
@@ -32,6 +32,8 @@ pub struct BulkReport {
     complete_interval: [f64; 2],
     /// What parity fragments are made of.
     code: &'static str,
+    /// Complete devices of each group of the fleet.
+    groups: Vec<GroupOutcome>,
     nb_frag: u16,
     parity: u16,
     frag_size: u8,
@@ -48,6 +50,7 @@ pub struct BulkReport {
     stages: Vec<Stage>,
     seed: u64,
     downlinks: String,
+    parameters: Parameters,
 }
 
 #[derive(Clone, Debug, Serialize)]
@@ -76,7 +79,7 @@ impl BulkReport {
         let (low, high) = wilson(complete.into(), all.into());
         let duration = block.map_or(Duration::ZERO, |block| duration(block, record.frames()));
         let airtime = block.map_or(Duration::ZERO, |block| block.airtime * record.frames());
-        let completed_with = completed_with(record);
+        let completed_with = record.completed_with();
         Self {
             schema_version: SCHEMA_VERSION,
             tool: "fuota",
@@ -89,6 +92,12 @@ impl BulkReport {
             complete_share: rounded(f64::from(complete) / f64::from(all.max(1))),
             complete_interval: [rounded(low), rounded(high)],
             code: scenario.code().name(),
+            groups: scenario
+                .fleet
+                .iter()
+                .zip(record.complete_by_group(scenario))
+                .map(GroupOutcome::new)
+                .collect(),
             nb_frag: record.nb_frag(),
             parity: record.parity(),
             frag_size: block.map_or(0, |block| block.geometry.frag_size()),
@@ -108,6 +117,7 @@ impl BulkReport {
             }],
             seed: scenario.seed,
             downlinks: scenario.downlinks(),
+            parameters: Parameters::new(scenario),
         }
     }
 
@@ -133,17 +143,6 @@ impl BulkReport {
 /// First bit of the first fragment to last bit of the last.
 fn duration(block: &Block, frames: u32) -> Duration {
     block.gap * frames.saturating_sub(1) + block.airtime
-}
-
-/// Devices that became complete with each fragment, from the M-th on.
-fn completed_with(record: &BulkRecord) -> Vec<u32> {
-    let mut counts = vec![0; usize::from(record.parity()) + 1];
-    for at in record.devices.iter().filter_map(|held| held.complete_at) {
-        if let Some(count) = counts.get_mut(usize::from(at.get().saturating_sub(record.nb_frag()))) {
-            *count += 1;
-        }
-    }
-    counts
 }
 
 fn complete_after(record: &BulkRecord, completed_with: &[u32]) -> Vec<CompleteAfter> {

@@ -80,16 +80,17 @@ struct CauseReport {
     text: String,
 }
 
+/// A group of the fleet, and how many of it are complete.
 #[derive(Clone, Debug, Serialize)]
-struct GroupOutcome {
+pub(crate) struct GroupOutcome {
     name: String,
     devices: u32,
     complete: u32,
 }
 
 impl GroupOutcome {
-    fn new((group, (name, complete)): (&DeviceGroup, (&str, u32))) -> Self {
-        Self { name: name.into(), devices: group.devices, complete }
+    pub(crate) fn new((group, complete): (&DeviceGroup, u32)) -> Self {
+        Self { name: group.name.clone(), devices: group.devices, complete }
     }
 }
 
@@ -151,7 +152,7 @@ struct WarningReport {
 
 /// What the run was asked for, so that a report can be repeated.
 #[derive(Clone, Debug, Serialize)]
-struct Parameters {
+pub(crate) struct Parameters {
     #[serde(rename = "type")]
     kind: &'static str,
     class: &'static str,
@@ -265,7 +266,7 @@ impl Report {
             groups: scenario
                 .fleet
                 .iter()
-                .zip(complete_by_group(scenario, record))
+                .zip(complete_by_group(scenario, record).map(|(_, complete)| complete))
                 .map(GroupOutcome::new)
                 .collect(),
             failures: failures(record),
@@ -356,7 +357,7 @@ impl Round {
 }
 
 impl Parameters {
-    fn new(scenario: &Scenario) -> Self {
+    pub(crate) fn new(scenario: &Scenario) -> Self {
         // Configuration values are shown as a TOML file would write them; of what occurs there, JSON writes the
         // same.
         let value = |shown: String| serde_json::from_str(&shown).unwrap_or(Value::String(shown));

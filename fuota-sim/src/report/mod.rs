@@ -5,6 +5,8 @@ mod json;
 mod page;
 mod summary;
 mod timeline;
+mod transfer_curve;
+mod transfer_page;
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -18,11 +20,12 @@ use fuota_fec::ParityRule;
 use fuota_fec::structure::{self, Weakness};
 
 pub use self::devices::write_devices;
-pub(crate) use self::json::Energy;
+pub(crate) use self::json::{Energy, GroupOutcome, Parameters};
 pub use self::json::{Report, SCHEMA_VERSION};
 pub use self::page::page;
 pub use self::summary::summary;
 pub use self::timeline::{TimelineError, timeline_svg};
+pub use self::transfer_page::{PageError, transfer_page};
 
 use crate::record::{DeviceRecord, RunRecord};
 use crate::scenario::Scenario;

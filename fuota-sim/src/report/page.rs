@@ -31,11 +31,13 @@ const FIGURES: [(&str, &str, Unit); 12] = [
 /// How the page looks, on a phone as on a desk.
 const STYLE: &str = include_str!("page.css");
 
+/// What a figure counts.
 #[derive(Clone, Copy)]
-enum Unit {
+pub(super) enum Unit {
     Count,
     Seconds,
     Joules,
+    Share,
 }
 
 /// The page of a finished run, from its report as JSON and its timeline as SVG.
@@ -51,31 +53,8 @@ pub fn page(record: &RunRecord, report: &str, timeline: &str) -> Result<String, 
 }
 
 fn write_page(out: &mut String, record: &RunRecord, report: &Value, timeline: &str) -> fmt::Result {
-    let status = text(report, "status");
-    write!(
-        out,
-        "<!DOCTYPE html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n\
-         <meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n\
-         <link rel=\"icon\" href=\"data:,\">\n<title>fuota: {status}</title>\n<style>\n{STYLE}</style>\n</head>\n<body>\n"
-    )?;
-    let (complete, devices) = (text(report, "complete"), text(report, "devices"));
-    writeln!(
-        out,
-        "<h1 class=\"{status}\"><span data-key=\"status\">{status}</span>: {complete} of {devices} devices complete</h1>"
-    )?;
-    if let Some(cause) = report.pointer("/cause/text").and_then(Value::as_str) {
-        writeln!(out, "<p>{}</p>", escaped(cause))?;
-    }
-    writeln!(out, "<dl>")?;
-    for (key, label, unit) in FIGURES {
-        let value = at(report, key);
-        let shown = shown(value, unit);
-        writeln!(
-            out,
-            "<div><dt>{label}</dt><dd data-key=\"{key}\" data-value=\"{value}\">{shown}</dd></div>"
-        )?;
-    }
-    writeln!(out, "</dl>\n<h2>Devices over time</h2>\n<figure>{timeline}</figure>")?;
+    write_head(out, report, &FIGURES)?;
+    writeln!(out, "<h2>Devices over time</h2>\n<figure>{timeline}</figure>")?;
     write_stages(out, report)?;
     let received = record.devices.iter().map(|device| device.fragments_received);
     write_bars(
@@ -95,6 +74,40 @@ fn write_page(out: &mut String, record: &RunRecord, report: &Value, timeline: &s
     write_bars(out, "Failures by reason", "", &counts(report, "/failures"))?;
     write_bars(out, "Complete devices by kind", "", &groups(report))?;
     write_energy(out, report)?;
+    write_end(out, report)
+}
+
+/// How every page begins: how it ended, and the figures.
+pub(super) fn write_head(out: &mut String, report: &Value, figures: &[(&str, &str, Unit)]) -> fmt::Result {
+    let status = text(report, "status");
+    write!(
+        out,
+        "<!DOCTYPE html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n\
+         <meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n\
+         <link rel=\"icon\" href=\"data:,\">\n<title>fuota: {status}</title>\n<style>\n{STYLE}</style>\n</head>\n<body>\n"
+    )?;
+    let (complete, devices) = (text(report, "complete"), text(report, "devices"));
+    writeln!(
+        out,
+        "<h1 class=\"{status}\"><span data-key=\"status\">{status}</span>: {complete} of {devices} devices complete</h1>"
+    )?;
+    if let Some(cause) = report.pointer("/cause/text").and_then(Value::as_str) {
+        writeln!(out, "<p>{}</p>", escaped(cause))?;
+    }
+    writeln!(out, "<dl>")?;
+    for &(key, label, unit) in figures {
+        let value = at(report, key);
+        let shown = shown(value, unit);
+        writeln!(
+            out,
+            "<div><dt>{label}</dt><dd data-key=\"{key}\" data-value=\"{value}\">{shown}</dd></div>"
+        )?;
+    }
+    writeln!(out, "</dl>")
+}
+
+/// How every page ends: the parameters.
+pub(super) fn write_end(out: &mut String, report: &Value) -> fmt::Result {
     write_parameters(out, report)?;
     writeln!(out, "</body>\n</html>")
 }
@@ -122,8 +135,8 @@ fn write_stages(out: &mut String, report: &Value) -> fmt::Result {
     writeln!(out, "</table></div>")
 }
 
-/// A distribution as bars, if there is anything to show.
-fn write_bars(out: &mut String, title: &str, note: &str, bars: &[(String, u64)]) -> fmt::Result {
+/// Counts as bars, if there is anything to show.
+pub(super) fn write_bars(out: &mut String, title: &str, note: &str, bars: &[(String, u64)]) -> fmt::Result {
     let Some(largest) = bars.iter().map(|(_, count)| *count).max().filter(|largest| *largest > 0) else {
         return Ok(());
     };
@@ -168,7 +181,7 @@ fn write_parameters(out: &mut String, report: &Value) -> fmt::Result {
 }
 
 /// At most [`BINS`] bars of equal width over all values.
-fn distribution(values: impl Iterator<Item = u32> + Clone) -> Vec<(String, u64)> {
+pub(super) fn distribution(values: impl Iterator<Item = u32> + Clone) -> Vec<(String, u64)> {
     let (Some(least), Some(most)) = (values.clone().min(), values.clone().max()) else { return Vec::new() };
     let width = (most - least) / BINS + 1;
     let mut bins: BTreeMap<u32, u64> = (0..=(most - least) / width).map(|bin| (bin, 0)).collect();
@@ -187,7 +200,7 @@ fn counts(report: &Value, pointer: &str) -> Vec<(String, u64)> {
     counts.map(|(name, count)| (name.clone(), count.as_u64().unwrap_or(0))).collect()
 }
 
-fn groups(report: &Value) -> Vec<(String, u64)> {
+pub(super) fn groups(report: &Value) -> Vec<(String, u64)> {
     let groups = report["groups"].as_array().into_iter().flatten();
     let of = |group: &Value| {
         let label = format!("{} ({})", plain(&group["name"]), plain(&group["devices"]));
@@ -206,6 +219,7 @@ fn shown(value: &Value, unit: Unit) -> String {
         Unit::Count => value.to_string(),
         Unit::Seconds => time(value.as_f64().unwrap_or(0.0)),
         Unit::Joules => format!("{:.3} J", value.as_f64().unwrap_or(0.0)),
+        Unit::Share => format!("{:.3} %", value.as_f64().unwrap_or(0.0) * 100.0),
     }
 }
 

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use super::error::RunError;
 use crate::bulk::BulkRecord;
 use crate::record::RunRecord;
-use crate::report::{page, timeline_svg, write_devices};
+use crate::report::{page, timeline_svg, transfer_page, write_devices};
 use crate::scenario::Scenario;
 
 /// A folder that exists and takes the reports.
@@ -35,9 +35,11 @@ impl OutputFolder {
         self.file("report.html", |out| out.write_all(page.as_bytes()))
     }
 
-    /// Writes the report of a transfer, and a row per device.
+    /// Writes the report of a transfer, its page, and a row per device.
     pub(super) fn write_transfer(&self, record: &BulkRecord, report: &str) -> Result<(), RunError> {
         self.file("report.json", |out| out.write_all(report.as_bytes()))?;
+        let page = transfer_page(record, report).map_err(RunError::report("report.html"))?;
+        self.file("report.html", |out| out.write_all(page.as_bytes()))?;
         self.file("devices.csv", |out| {
             writeln!(out, "device,complete_at,received")?;
             for (device, held) in record.devices.iter().enumerate() {
