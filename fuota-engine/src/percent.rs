@@ -44,6 +44,17 @@ impl Percent {
         u64::try_from(product.div_ceil(100 * u128::from(SCALE))).unwrap_or(u64::MAX)
     }
 
+    /// How many more than `n` have to be sent for `n` to arrive if this share is lost, rounded up; as many as can be
+    /// counted if everything is.
+    #[must_use]
+    pub fn of_rest_ceil(self, n: u32) -> u64 {
+        let all = 100 * u128::from(SCALE);
+        let Some(rest) = all.checked_sub(u128::from(self.0)).filter(|rest| *rest > 0) else {
+            return u64::MAX;
+        };
+        u64::try_from((u128::from(self.0) * u128::from(n)).div_ceil(rest)).unwrap_or(u64::MAX)
+    }
+
     /// Whether `part` of `n` is more than this share.
     #[must_use]
     pub const fn exceeded_by(self, part: u32, n: u32) -> bool {
@@ -102,6 +113,15 @@ mod tests {
         assert_eq!("0.1".parse::<Percent>().map(|p| p.of_ceil(1000)), Ok(1));
         assert_eq!("0.100001".parse::<Percent>().map(|p| p.of_ceil(1000)), Ok(2));
         assert_eq!(Percent::whole(100).of_ceil(u32::MAX), u64::from(u32::MAX));
+    }
+
+    #[test]
+    fn what_is_lost_is_sent_on_top() {
+        // 429 of 452 arrive if 5 % are lost.
+        assert_eq!(Percent::whole(5).of_rest_ceil(429), 23);
+        assert_eq!(Percent::whole(50).of_rest_ceil(10), 10);
+        assert_eq!(Percent::whole(0).of_rest_ceil(10), 0);
+        assert_eq!(Percent::whole(100).of_rest_ceil(10), u64::MAX);
     }
 
     #[test]

@@ -97,7 +97,7 @@ fn a_tight_session_lasts_for_the_rounds_and_polls_it_may_need() {
     stage.run();
     assert!(scheduled(&stage) > Some(Duration::from_secs(3_600)), "to the end of the campaign");
 
-    spec.config.session_duration = SessionDuration::Tight;
+    spec.config.session_duration = Some(SessionDuration::Tight);
     let mut stage = Stage::new(spec.clone());
     assert_eq!(stage.run().status, CampaignStatus::Succeeded);
     let gap = stage.campaign.plan().groups()[0].block().unwrap().gap;
@@ -110,7 +110,7 @@ fn a_tight_session_lasts_for_the_rounds_and_polls_it_may_need() {
 fn the_silent_are_still_asked_when_the_session_is_over() {
     // A tight session ends a minute after the poll's window; device 1 answers the fourth question only.
     let mut spec = spec(7);
-    spec.config.session_duration = SessionDuration::Tight;
+    spec.config.session_duration = Some(SessionDuration::Tight);
     let mut stage = Stage::new(spec).device(1, |heard, nth, now| match heard {
         Heard::Status { .. } if nth < 4 => None,
         _ => good(heard, now),

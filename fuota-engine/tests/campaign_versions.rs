@@ -192,7 +192,7 @@ fn mixed(redundancy: Redundancy) -> Stage {
     let spec = mixed_spec(redundancy);
     match redundancy {
         Redundancy::Rounds => Stage::new(spec).device(2, |heard, _, now| good2(heard, now)),
-        Redundancy::Fec(_) => Stage::new(spec).device(2, |heard, _, now| good2_second(heard, now)),
+        _ => Stage::new(spec).device(2, |heard, _, now| good2_second(heard, now)),
     }
 }
 

@@ -55,6 +55,36 @@ fn a_crash_after_any_output_changes_nothing_but_repeats() {
 }
 
 #[test]
+fn a_crash_after_any_output_leaves_the_adaptive_policy_where_it_was() {
+    let adaptive = || {
+        let mut spec = spec(3);
+        spec.groups[0].redundancy = Redundancy::Adaptive;
+        // The first poll finds two devices without some fragments, the second one, and then a late answer.
+        let stage = Stage::new(spec).device(1, |heard, times, now| match heard {
+            Heard::Status { .. } => answer_missing(heard, now, if times <= 2 { 3 } else { 0 }),
+            _ => good(heard, now),
+        });
+        stage.device(3, |heard, times, now| match heard {
+            Heard::Status { .. } => answer_missing(heard, now, if times <= 4 { 2 } else { 0 }),
+            _ => good(heard, now),
+        })
+    };
+    let mut whole = adaptive();
+    let outcome = whole.run();
+    assert_eq!((outcome.status, outcome.inferred), (CampaignStatus::Succeeded, 3));
+    let sent: BTreeMap<_, _> = whole.multicasts.iter().map(|(_, tx)| (tx.id, tx.payload.clone())).collect();
+    for crash in 1..=whole.outputs {
+        let mut stage = adaptive().crash_after(crash);
+        assert_eq!(stage.run(), outcome, "crash after output {crash}");
+        let again: BTreeMap<_, _> =
+            stage.multicasts.iter().map(|(_, tx)| (tx.id, tx.payload.clone())).collect();
+        let fragments =
+            |sent: &BTreeMap<_, Vec<u8>>| sent.values().filter(|payload| payload[0] == 0x08).count();
+        assert!(fragments(&again) >= fragments(&sent), "crash after output {crash}");
+    }
+}
+
+#[test]
 fn campaigns_of_every_kind_survive_a_crash_after_any_output() {
     for (name, spec) in every_kind() {
         let mut whole = Stage::new(spec.clone());

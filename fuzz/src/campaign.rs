@@ -158,7 +158,9 @@ impl Ordeal {
                 frequency: Region::Eu868.rx2_frequency(),
                 data_rate: DataRate::from_wire(5),
             },
-            redundancy: if self.without_fec {
+            redundancy: if has(self.kind, 7) {
+                Redundancy::Adaptive
+            } else if self.without_fec {
                 Redundancy::Rounds
             } else {
                 Redundancy::Fec(Percent::whole(20))
@@ -198,10 +200,10 @@ impl Ordeal {
         config.documented_timers = has(options, 1);
         config.summary_reports_disabled = has(options, 2);
         if has(options, 3) {
-            config.session_duration = SessionDuration::Tight;
+            config.session_duration = Some(SessionDuration::Tight);
         }
         if has(options, 4) {
-            config.block_ack_delay = AnswerSpread::Sized;
+            config.block_ack_delay = Some(AnswerSpread::Sized);
         }
         if has(options, 5) {
             config.stage_end = StageEnd::Threshold;

@@ -62,6 +62,7 @@ impl Campaign {
             status,
             cause,
             complete: counts.successful(),
+            inferred: counts.inferred,
             already_up_to_date: counts.up_to_date,
             failed: counts.failed,
         };

@@ -44,6 +44,12 @@ impl Campaign {
         group.is_some_and(|group| group.policy().may_still_complete())
     }
 
+    /// Whether the device's group follows the adaptive policy, so that silence is not the end for it.
+    pub(super) fn is_polled_adaptively(&self, index: u32) -> bool {
+        let group = self.roster.get(index).and_then(|member| self.plan.group(member.group));
+        group.is_some_and(|group| group.adaptive().is_some())
+    }
+
     /// What the device's model does otherwise than the standard.
     pub(super) fn quirks(&self, index: u32) -> Quirks {
         self.plan.device(index).map_or(Quirks::NONE, |device| device.quirks)

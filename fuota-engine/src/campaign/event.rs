@@ -196,6 +196,8 @@ pub enum DeviceStatus {
     Running,
     /// It reported the whole data block, or runs the target version.
     Complete,
+    /// It kept silent, again, when only devices that miss something were to answer. It has not said that it is complete.
+    Inferred,
     /// It ran the target version before the campaign reached it.
     AlreadyUpToDate,
     /// It no longer takes part.
@@ -233,8 +235,18 @@ pub struct DeviceReport {
     pub requests: u32,
     /// The last `MissingFrag` it reported.
     pub missing_frag: Option<u8>,
+    /// Whether that was not believed: it cannot be, or it did not fall whatever was sent.
+    pub suspect: bool,
     /// When it failed or was known complete.
     pub since: GpsInstant,
+}
+
+impl DeviceReport {
+    /// Whether it counts as complete, having said so or being believed to be.
+    #[must_use]
+    pub const fn counts_as_complete(&self) -> bool {
+        matches!(self.status, DeviceStatus::Complete | DeviceStatus::Inferred)
+    }
 }
 
 /// How a campaign stands. An [`Outcome`] has one of the last three.
@@ -277,8 +289,10 @@ pub struct Outcome {
     pub status: CampaignStatus,
     /// Why, when it did not succeed.
     pub cause: Option<Cause>,
-    /// Devices that have what the campaign is for, those that had it before included.
+    /// Devices that have what the campaign is for, those included that had it before or are believed to have it.
     pub complete: u32,
+    /// Of these, devices that are believed to have it because they kept silent; the others have said so.
+    pub inferred: u32,
     /// Of these, devices that ran the target version before the campaign reached them.
     pub already_up_to_date: u32,
     /// Devices that do not have it.
@@ -380,6 +394,23 @@ pub enum Event {
         complete: u32,
         /// Participants not known complete.
         outstanding: u32,
+    },
+    /// A poll of the adaptive policy was judged.
+    Polled {
+        /// Whose.
+        group: GroupId,
+        /// Counted from 1.
+        poll: u16,
+        /// Fragments sent before it, in all.
+        fragments: u16,
+        /// Devices that said they miss something.
+        answers: u32,
+        /// The most that one of them did.
+        largest: Option<u8>,
+        /// Of these, devices that are not believed.
+        suspects: u32,
+        /// Fragments that are sent because of it.
+        batch: u16,
     },
     /// What is still to come, told when a stage or a round begins.
     Estimated(Estimate),

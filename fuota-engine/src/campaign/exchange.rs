@@ -209,7 +209,7 @@ impl Campaign {
         }
     }
 
-    fn silent_at(&self, index: u32, member: &Member) -> GpsInstant {
+    pub(super) fn silent_at(&self, index: u32, member: &Member) -> GpsInstant {
         member.silent_at(self.stage_began(), self.plan.silence_limit(index))
     }
 
@@ -255,7 +255,7 @@ impl Campaign {
         // A further round may complete a device that did not answer, and the poll after it may reach it.
         let may_come_round = reason == FailureReason::NoAnswer
             && question == Some(Question::FragSessionStatus)
-            && self.may_still_complete(index);
+            && (self.may_still_complete(index) || self.is_polled_adaptively(index));
         if may_come_round || question.is_some_and(Question::is_clean_up) {
             self.withdraw(index);
             self.roster.set(index, Errand::Done, None);

@@ -4,6 +4,7 @@ use core::time::Duration;
 
 use fuota_proto::{FragIndex, McGroupId};
 
+use super::adaptive::Track;
 use super::event::{DeviceReport, DeviceStatus, FailureReason, StageKind};
 use super::spec::{DeviceSpec, PackageVersion};
 use crate::ids::DevEui;
@@ -21,6 +22,8 @@ pub(super) enum Standing {
     UpToDate,
     /// It no longer takes part.
     Failed(StageKind, FailureReason),
+    /// It kept silent when only devices that miss something were to answer, and that was believed.
+    Inferred,
 }
 
 impl Standing {
@@ -100,6 +103,8 @@ pub(super) struct Member {
     pub(super) tries: u8,
     /// The last `MissingFrag` it reported.
     pub(super) missing_frag: Option<u8>,
+    /// How its counts have gone, for the adaptive policy.
+    pub(super) track: Track,
     /// Unicast requests on air over the whole campaign.
     pub(super) requests: u16,
     /// Index of its group in the plan.
@@ -141,6 +146,7 @@ impl Member {
             decided_in: 0,
             tries: 0,
             missing_frag: None,
+            track: Track::default(),
             requests: 0,
             group: spec.group.0,
             mc_group_id,
@@ -174,7 +180,7 @@ impl Member {
 
     /// Whether it has what the campaign is for.
     pub(super) fn has_succeeded(&self) -> bool {
-        matches!(self.standing, Standing::Complete | Standing::UpToDate)
+        matches!(self.standing, Standing::Complete | Standing::Inferred | Standing::UpToDate)
     }
 
     /// When the device counts as not heard, if nothing is heard before: `limit` after its last uplink or, if
@@ -190,11 +196,13 @@ impl Member {
             status: match self.standing {
                 Standing::Running => DeviceStatus::Running,
                 Standing::Complete => DeviceStatus::Complete,
+                Standing::Inferred => DeviceStatus::Inferred,
                 Standing::UpToDate => DeviceStatus::AlreadyUpToDate,
                 Standing::Failed(stage, reason) => DeviceStatus::Failed { stage, reason },
             },
             requests: self.requests as u32,
             missing_frag: self.missing_frag,
+            suspect: self.track.suspect,
             since: self.since,
         }
     }

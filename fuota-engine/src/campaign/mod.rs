@@ -46,6 +46,7 @@
 //! }
 //! ```
 
+mod adaptive;
 mod answer;
 mod clock;
 mod closing;

@@ -2,12 +2,15 @@
 
 use core::fmt::Debug;
 
+use super::adaptive::Adaptive;
+
 /// A redundancy policy: every decision of the campaign about redundancy is one of these questions.
 ///
 /// ```text
 ///           first round            further rounds
 /// Fixed     1 … M, M+1 … M+R       none
 /// Carousel  1 … M                  1 … M, up to datafrag_loops_max in all
+/// Adaptive  1 … M, M+1 … M+R0      as many as the devices' answers to polls ask for
 /// ```
 pub(super) trait RedundancyPolicy: Debug {
     /// The fragments of the `round`-th round, counted from 1, of a block of `nb_frag` uncoded ones; `None` if
@@ -96,6 +99,7 @@ impl RedundancyPolicy for Carousel {
 pub(super) enum Policy {
     Fixed(Fixed),
     Carousel(Carousel),
+    Adaptive(Adaptive),
 }
 
 impl Policy {
@@ -107,6 +111,15 @@ impl Policy {
         match self {
             Self::Fixed(policy) => policy,
             Self::Carousel(policy) => policy,
+            Self::Adaptive(policy) => policy,
+        }
+    }
+
+    /// The policy if polls decide about further fragments.
+    pub(super) const fn adaptive(&self) -> Option<&Adaptive> {
+        match self {
+            Self::Adaptive(policy) => Some(policy),
+            Self::Fixed(_) | Self::Carousel(_) => None,
         }
     }
 }

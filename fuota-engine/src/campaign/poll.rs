@@ -7,10 +7,11 @@ use fuota_proto::FragIndex;
 use fuota_proto::fragmentation::v1::FragSessionStatusReq;
 use fuota_proto::fragmentation::v2::FragDataBlockReceivedAns;
 
+use super::adaptive::REQUESTS;
 use super::answer::Status;
 use super::event::{CampaignStatus, Cause, Event, FailureReason, StageKind, StageStatus};
 use super::io::Report;
-use super::member::{Errand, Member, Standing};
+use super::member::{Errand, Standing};
 use super::question::{Question, encode};
 use super::quirk::Quirk;
 use super::spec::Kind;
@@ -24,7 +25,7 @@ impl Campaign {
     /// Every fragment of the round is out: what follows depends on the kind of campaign.
     pub(super) fn end_round(&mut self) {
         match self.plan.kind() {
-            Kind::Firmware(_) => self.begin_processing(),
+            Kind::Firmware(_) if !self.is_any_active_adaptive() => self.begin_processing(),
             _ => self.begin_poll(),
         }
     }
@@ -33,15 +34,21 @@ impl Campaign {
     fn begin_poll(&mut self) {
         let mut sizes: BTreeMap<Key, (u32, u32)> = BTreeMap::new();
         for member in self.roster.members() {
-            if member.is_running() || member.standing == Standing::Complete {
+            if member.is_running() || matches!(member.standing, Standing::Complete | Standing::Inferred) {
                 let (asked, group) = sizes.entry(Key::of(&self.plan, member)).or_default();
-                *asked += u32::from(member.is_running());
+                *asked += u32::from(member.needs_fragments());
                 *group += 1;
             }
         }
         let config = self.plan.config();
         for stream in self.streams.iter_mut().filter(|stream| stream.is_active()) {
             let (asked, group) = sizes.get(&stream.key).copied().unwrap_or_default();
+            if self.plan.group(stream.key.group).is_some_and(|group| group.adaptive().is_some()) {
+                stream.course.begin_poll(group);
+                let ask = PollStep::Due { participants: false, times: REQUESTS };
+                stream.poll = if asked > 0 { ask } else { PollStep::None };
+                continue;
+            }
             // The first poll compares the group's size; later ones ask only those still outstanding.
             let first = stream.round == 1;
             let by_multicast = if first {
@@ -51,7 +58,7 @@ impl Campaign {
             };
             // In the first poll complete devices answer as well: their silence would prove nothing.
             stream.poll = if by_multicast && asked > 0 {
-                PollStep::Due { participants: first }
+                PollStep::Due { participants: first, times: 1 }
             } else {
                 PollStep::None
             };
@@ -61,16 +68,20 @@ impl Campaign {
         }
         self.ask(Question::FragSessionStatus);
         // Devices of polled streams listen first; those of streams that sat the round out have nothing new to say.
+        let is_update = matches!(self.plan.kind(), Kind::Firmware(_));
         for index in self.roster.indices() {
-            if !self.roster.get(index).is_some_and(Member::is_running) {
-                continue;
-            }
-            match self.stream_of(index).map(|stream| (stream.is_active(), stream.poll)) {
-                Some((true, PollStep::None)) | None => {}
+            let Some(&member) = self.roster.get(index).filter(|member| member.is_running()) else { continue };
+            let stream = self.stream_of(index).map(|stream| (stream.key, stream.is_active(), stream.poll));
+            let Some((key, is_active, poll)) = stream else { continue };
+            let adaptive = self.is_adaptive(key);
+            match poll {
+                _ if !is_active || member.has_block || (is_update && !adaptive) => {
+                    self.roster.set(index, Errand::Done, None);
+                }
+                PollStep::None => {}
                 // It is asked alone when the group has answered.
-                Some((true, _)) if self.heeds(index, Quirk::LeavesWhenComplete) => {}
-                Some((true, _)) => self.roster.set(index, Errand::Listening, None),
-                Some((false, _)) => self.roster.set(index, Errand::Done, None),
+                _ if !adaptive && self.heeds(index, Quirk::LeavesWhenComplete) => {}
+                _ => self.roster.set(index, Errand::Listening, None),
             }
         }
         if self.streams.iter().any(|stream| stream.poll != PollStep::None) {
@@ -98,20 +109,36 @@ impl Campaign {
     pub(super) fn note_poll(&mut self, stream: u16, waits: bool) {
         self.ledger.request(1);
         if !waits {
-            self.open_window(stream, self.now);
+            self.note_asked(stream, self.now);
         } else if let Some(stream) = self.streams.get_mut(usize::from(stream))
-            && let PollStep::Due { participants } = stream.poll
+            && let PollStep::Due { participants, times } = stream.poll
         {
-            stream.poll = PollStep::InFlight { participants };
+            stream.poll = PollStep::InFlight { participants, times };
+        }
+    }
+
+    /// Nothing more is to be known of a status request that was handed over; if it went on air, then at `at`. It is sent
+    /// again if it is to be sent more than once; after the last time answers are waited for.
+    pub(super) fn close_request(&mut self, stream: u16, at: GpsInstant) {
+        let window = self.plan.poll_window();
+        if let Some(stream) = self.streams.get_mut(usize::from(stream)) {
+            stream.poll = match stream.poll {
+                PollStep::Due { participants, times } | PollStep::InFlight { participants, times }
+                    if times > 1 =>
+                {
+                    PollStep::Due { participants, times: times - 1 }
+                }
+                _ => PollStep::Window(at + window),
+            };
         }
     }
 
     /// A status request went on air at `at`, as far as is known.
-    pub(super) fn open_window(&mut self, stream: u16, at: GpsInstant) {
-        let window = self.plan.poll_window();
+    fn note_asked(&mut self, stream: u16, at: GpsInstant) {
         if let Some(stream) = self.streams.get_mut(usize::from(stream)) {
-            stream.poll = PollStep::Window(at + window);
+            stream.course.on_air = true;
         }
+        self.close_request(stream, at);
     }
 
     /// What became of a status request to a group.
@@ -123,9 +150,9 @@ impl Campaign {
             return;
         }
         match (report, polled.poll) {
-            (Report::Sent { at }, PollStep::InFlight { .. }) => self.open_window(stream, at.max(now)),
-            (Report::Refused(_) | Report::Dropped, PollStep::InFlight { participants }) => {
-                polled.poll = PollStep::Due { participants };
+            (Report::Sent { at }, PollStep::InFlight { .. }) => self.note_asked(stream, at.max(now)),
+            (Report::Refused(_) | Report::Dropped, PollStep::InFlight { participants, times }) => {
+                polled.poll = PollStep::Due { participants, times };
                 state.refused(now + REST);
             }
             _ => {}
@@ -140,8 +167,9 @@ impl Campaign {
         }
         let Some(&member) = self.roster.get(index) else { return false };
         let late = self.is_late(&member);
+        let inferred = member.standing == Standing::Inferred;
         let transferred = self.stage().is_some_and(|stage| stage >= StageKind::DataFragment);
-        if !transferred || !(member.is_running() || late) {
+        if !transferred || !(member.is_running() || late || inferred) {
             return false;
         }
         // The answer does not say which session it is about, and the group was asked about both versions'.
@@ -163,9 +191,12 @@ impl Campaign {
             Status::Missing(missing) | Status::MemoryError(missing) => Some(missing),
             Status::NoSession => None,
         };
+        self.note_count(index, status);
         self.roster.update(index, |member| member.missing_frag = missing.or(member.missing_frag));
         match status {
             Status::Complete => self.hold_block(index),
+            // What was believed was wrong.
+            Status::Missing(missing) if inferred => self.fail(index, FailureReason::Incomplete(missing)),
             Status::MicError => self.fail(index, FailureReason::MicError),
             // It may still be about the other version's.
             Status::NoSession if is_ambiguous => self.retry(index, FailureReason::SessionLost),
@@ -243,10 +274,13 @@ impl Campaign {
             return false;
         }
         self.close_windows();
-        // Who kept silent is asked alone: silence proves nothing, neither completeness nor loss.
+        // Who kept silent is asked alone: silence proves nothing, neither completeness nor loss. The adaptive policy has
+        // its own ways.
         for index in self.roster.indices() {
-            if self.roster.get(index).is_some_and(|member| member.errand == Errand::Listening) {
-                self.roster.set(index, Errand::Queued, None);
+            let Some(&member) = self.roster.get(index) else { continue };
+            if member.errand == Errand::Listening {
+                let adaptive = self.is_adaptive(Key::of(&self.plan, &member));
+                self.roster.set(index, if adaptive { Errand::Done } else { Errand::Queued }, None);
             }
         }
         self.phase = Phase::Asking(Question::FragSessionStatus);
@@ -255,13 +289,17 @@ impl Campaign {
 
     /// Every device that can be accounted for is: a further round, the end, or the last wait.
     pub(super) fn end_poll(&mut self) {
+        if self.settle_courses() {
+            return;
+        }
         let (counts, required) = (self.roster.counts(), self.plan.required());
         let (complete, outstanding) = (counts.successful(), counts.running);
         self.tell(Event::RoundEnded { round: self.round(), complete, outstanding });
-        if complete >= required {
-            self.begin_completing();
-        } else {
-            self.next_round(complete, required);
+        match self.plan.kind() {
+            Kind::Firmware(_) if !self.is_any_batch_due() => self.begin_processing(),
+            Kind::Firmware(_) => self.next_round(complete, required),
+            _ if complete >= required => self.begin_completing(),
+            _ => self.next_round(complete, required),
         }
     }
 
@@ -277,8 +315,16 @@ impl Campaign {
         };
         let mut again = Vec::new();
         let mut cause = Cause::BelowThreshold { stage, succeeded, required };
-        for stream in &self.streams {
+        for (at, stream) in self.streams.iter().enumerate() {
             if outstanding.binary_search(&stream.key).is_err() {
+                continue;
+            }
+            if self.is_adaptive(stream.key) {
+                // It is no longer than what is left of the time.
+                again.extend(self.adaptive_batch(at).map(|batch| (stream.key, batch)));
+                if self.time_before_poll(stream.key).is_none() {
+                    cause = Cause::NoTimeLeft { stage };
+                }
                 continue;
             }
             match self.plan.group(stream.key.group).and_then(|group| group.batch(stream.round + 1)) {
@@ -316,7 +362,15 @@ impl Campaign {
         if self.now < until {
             return false;
         }
-        self.close(CampaignStatus::Succeeded, None);
+        let (succeeded, required) = (self.roster.counts().successful(), self.plan.required());
+        match self.stage() {
+            // A device that was believed to be complete has said that it is not.
+            Some(stage) if succeeded < required => {
+                let cause = Cause::BelowThreshold { stage, succeeded, required };
+                self.close(CampaignStatus::Failed, Some(cause));
+            }
+            _ => self.close(CampaignStatus::Succeeded, None),
+        }
         true
     }
 }

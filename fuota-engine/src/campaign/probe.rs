@@ -33,7 +33,7 @@ impl Campaign {
 
     fn ask_for_life(&mut self, attempt: u8) {
         for stream in &mut self.streams {
-            stream.poll = PollStep::Due { participants: true };
+            stream.poll = PollStep::Due { participants: true, times: 1 };
         }
         for index in self.roster.indices() {
             let waited_for =

@@ -305,7 +305,7 @@ impl Campaign {
         let (key, poll) = (stream.key, stream.poll);
         let payload = match (tx.cargo, poll) {
             (Cargo::Fragment { n, .. }, _) => self.encode_fragment(key, n),
-            (_, super::PollStep::InFlight { participants }) => Some(Self::encode_poll(key, participants)),
+            (_, super::PollStep::InFlight { participants, .. }) => Some(Self::encode_poll(key, participants)),
             _ => None,
         };
         let Some((payload, plan)) = payload.zip(self.plan.group(key.group)) else { return };

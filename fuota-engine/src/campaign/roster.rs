@@ -26,6 +26,8 @@ pub(super) struct Counts {
     pub(super) running: u32,
     /// They have what the campaign is for.
     pub(super) complete: u32,
+    /// They are believed to have it.
+    pub(super) inferred: u32,
     /// They had it before.
     pub(super) up_to_date: u32,
     /// They no longer take part.
@@ -37,7 +39,7 @@ pub(super) struct Counts {
 impl Counts {
     /// Devices that have what the campaign is for.
     pub(super) const fn successful(&self) -> u32 {
-        self.complete + self.up_to_date
+        self.complete + self.inferred + self.up_to_date
     }
 
     fn add(&mut self, member: &Member) {
@@ -60,6 +62,7 @@ impl Counts {
         match standing {
             Standing::Running => &mut self.running,
             Standing::Complete => &mut self.complete,
+            Standing::Inferred => &mut self.inferred,
             Standing::UpToDate => &mut self.up_to_date,
             Standing::Failed(..) => &mut self.failed,
         }

@@ -47,6 +47,8 @@ pub struct CampaignSpec {
     pub framing: Framing,
     /// Data rate of the devices' uplinks, which decides that of their RX1 downlinks.
     pub uplink_data_rate: DataRate,
+    /// From this number follows which devices the adaptive policy asks where it needs a random sample.
+    pub sample_seed: u64,
     /// When the multicast session starts; computed when unset.
     pub session_start: Option<GpsInstant>,
     /// The campaign fails once it has lasted this long.
@@ -72,6 +74,7 @@ impl CampaignSpec {
             multicast_duty: region.rx2_duty(),
             framing: Framing::default(),
             uplink_data_rate: region.slowest_uplink_data_rate(),
+            sample_seed: 0,
             session_start: None,
             max_duration: Duration::from_secs(24 * 3600),
             config: Config::default(),
@@ -130,6 +133,8 @@ pub enum Redundancy {
     Fec(Percent),
     /// FEC off: further rounds of the uncoded fragments, up to `datafrag_loops_max`.
     Rounds,
+    /// FEC on: parity in batches, first for the `expected_loss`, then as many as the devices' answers to polls ask for.
+    Adaptive,
 }
 
 /// A device as the operator knows it.

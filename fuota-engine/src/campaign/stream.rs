@@ -10,6 +10,7 @@ use alloc::vec::Vec;
 use fuota_fec::ParityRule;
 use fuota_proto::{FragIndex, TimeOut};
 
+use super::adaptive::Course;
 #[cfg(feature = "records")]
 use super::format::FormatError;
 use super::member::Member;
@@ -137,11 +138,11 @@ pub(super) fn mixed_groups(plan: &Plan, members: &[Member]) -> BTreeSet<u8> {
 pub(super) enum PollStep {
     /// Its devices are asked one by one, or not at all.
     None,
-    /// The request may be sent when the duty cycle allows.
-    Due { participants: bool },
-    /// It is at the network server.
-    InFlight { participants: bool },
-    /// It went on air; answers are spread over the window that ends at this moment.
+    /// The request may be sent when the duty cycle allows, and so often in all.
+    Due { participants: bool, times: u8 },
+    /// It is at the network server; so often it is still to be sent, this time included.
+    InFlight { participants: bool, times: u8 },
+    /// It went on air for the last time; answers are spread over the window that ends at this moment.
     Window(GpsInstant),
 }
 
@@ -159,12 +160,22 @@ pub(super) struct Stream {
     /// Fragments that did not go on air and have to be sent again.
     pub(super) again: VecDeque<u16>,
     pub(super) poll: PollStep,
+    /// Where the adaptive policy stands.
+    pub(super) course: Course,
 }
 
 impl Stream {
     const fn new(key: Key, batch: Batch) -> Self {
         let (next, batch) = (batch.first, Some(batch));
-        Self { key, round: 1, next, batch, again: VecDeque::new(), poll: PollStep::None }
+        Self {
+            key,
+            round: 1,
+            next,
+            batch,
+            again: VecDeque::new(),
+            poll: PollStep::None,
+            course: Course::new(),
+        }
     }
 
     /// Whether a stream that was read is one that can be.
@@ -201,6 +212,11 @@ impl Stream {
     /// Fragments sent in this round, of how many.
     pub(super) fn progress(&self) -> (u16, u16) {
         self.batch.map_or((0, 0), |batch| (self.next - batch.first, batch.len()))
+    }
+
+    /// Number of the last fragment that was sent, where rounds go on from one to the next.
+    pub(super) const fn sent(&self) -> u16 {
+        self.next.saturating_sub(1)
     }
 
     /// Fragments of this round that are still to be sent.

@@ -45,6 +45,14 @@ impl Campaign {
         end <= self.deadline && state.session.is_some_and(|session| end <= session.end)
     }
 
+    /// How much is left for a stream's fragments if a poll follows; `None` if not even the poll fits.
+    pub(super) fn time_before_poll(&self, key: Key) -> Option<Duration> {
+        let (group, state) = (self.plan.group(key.group)?, self.groups.get(usize::from(key.group))?);
+        let start = self.now.max(state.next_multicast) + self.plan.poll_duration(group);
+        let end = state.session?.end.min(self.deadline);
+        (start <= end).then(|| end.since(start))
+    }
+
     /// The next multicast downlink, fragment or status request, if one is due.
     pub(super) fn next_multicast(&mut self) -> Option<Output> {
         (0..self.streams.len()).find_map(|stream| self.next_of_stream(stream))
@@ -59,7 +67,7 @@ impl Campaign {
         }
         let tag = u16::try_from(index).ok()?;
         let (cargo, payload) = match (polling, stream.poll) {
-            (true, PollStep::Due { participants }) => {
+            (true, PollStep::Due { participants, .. }) => {
                 (Cargo::Poll { stream: tag }, Self::encode_poll(key, participants))
             }
             (true, _) => return None,
@@ -178,7 +186,7 @@ impl Campaign {
             self.warn(Warning::ReportMissing);
             if let Cargo::Poll { stream } = cargo {
                 // It may have been heard: the answers' window opens all the same.
-                self.open_window(stream, now);
+                self.close_request(stream, now);
             }
         }
     }

@@ -76,6 +76,10 @@ pub struct Config {
     pub fuota_process_max_time: Duration,
     /// Most rounds without FEC, the first included.
     pub datafrag_loops_max: u16,
+    /// Share of the fragments that devices are expected to lose: sizes the first batch of the adaptive policy.
+    pub expected_loss: Percent,
+    /// Most fragments of the adaptive policy, in percent over the uncoded ones and the first batch.
+    pub adaptive_excess_max: u16,
     /// Most parity fragments, whatever the redundancy asks for.
     pub frag_redundancy_max: Option<u16>,
     /// Groups larger than this are asked for their status by multicast, smaller ones device by device.
@@ -84,8 +88,9 @@ pub struct Config {
     pub fsession_status_timeout: Duration,
     /// Time over which status answers spread; computed from the fleet when unset.
     pub fsession_status_spread: Option<Duration>,
-    /// Whether the window for status answers follows the documents or is widened until answers get through.
-    pub block_ack_delay: AnswerSpread,
+    /// Whether the window for status answers follows the documents or is widened until answers get through; as the
+    /// policy needs it when unset.
+    pub block_ack_delay: Option<AnswerSpread>,
     /// Share of the campaign's devices that has to succeed in every stage.
     pub success_threshold: Percent,
     /// Whether multicast sending goes on without waiting for reports.
@@ -113,8 +118,8 @@ pub struct Config {
     /// Whether unicast timers follow the documents to the letter: one uplink period for the whole stage, the
     /// longest; downlinks that stay unsent are sent again; and every repeat counts.
     pub documented_timers: bool,
-    /// How long devices are told to listen.
-    pub session_duration: SessionDuration,
+    /// How long devices are told to listen; as long as the policy needs when unset and adaptive, as documented otherwise.
+    pub session_duration: Option<SessionDuration>,
     /// Whether groups are asked for their status before the first fragment, so that a campaign whose devices
     /// cannot hear the group ends before airtime is spent.
     pub probe_at_start: bool,
@@ -140,11 +145,13 @@ impl Default for Config {
             stage_complete_delay: 1,
             fuota_process_max_time: Duration::from_secs(20),
             datafrag_loops_max: 10,
+            expected_loss: Percent::whole(5),
+            adaptive_excess_max: 200,
             frag_redundancy_max: None,
             fsession_status_threshold: StatusThreshold::Count(5),
             fsession_status_timeout: Duration::from_secs(10),
             fsession_status_spread: None,
-            block_ack_delay: AnswerSpread::Documented,
+            block_ack_delay: None,
             success_threshold: Percent::whole(95),
             summary_reports_disabled: false,
             summary_report_timeout: Duration::from_secs(10),
@@ -158,7 +165,7 @@ impl Default for Config {
             status_rounds: StatusRounds::Multicast,
             clean_up: CleanUp::Full,
             documented_timers: false,
-            session_duration: SessionDuration::Documented,
+            session_duration: None,
             probe_at_start: false,
         }
     }

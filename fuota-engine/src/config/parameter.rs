@@ -155,6 +155,11 @@ parameters! {
         "time a device needs to process a received image" => fuota_process_max_time;
     "datafrag_loops_max" ["rounds"] Domain::Whole { least: 1, most: 1_000 },
         "most rounds without FEC, the first included" => datafrag_loops_max;
+    "expected_loss" ["%"] Domain::Share,
+        "share of the fragments that devices are expected to lose: sizes the first batch of the adaptive policy"
+        => expected_loss;
+    "adaptive_excess_max" ["%"] Domain::Whole { least: 0, most: 1_000 },
+        "most fragments of the adaptive policy, over the uncoded ones and the first batch" => adaptive_excess_max;
     "frag_redundancy_max" ["fragments"] Domain::Whole { least: 0, most: FRAGMENTS },
         "most parity fragments, whatever the redundancy asks for; unset: as many as can be numbered"
         => frag_redundancy_max;
@@ -165,7 +170,8 @@ parameters! {
     "fsession_status_spread" ["s"] Domain::Seconds { least: 1, most: 2_048 },
         "time over which status answers spread; unset: computed from the fleet" => fsession_status_spread;
     "block_ack_delay" [""] Domain::Choice(AnswerSpread::NAMES),
-        "the window for status answers follows fsession_status_spread, or is widened until they get through"
+        "the window for status answers follows fsession_status_spread, or is widened until they get through; unset: \
+        sized if a group's policy is adaptive, documented otherwise"
         => block_ack_delay;
     "success_threshold" ["%"] Domain::Share,
         "share of the campaign's devices that has to succeed in every stage" => success_threshold;
@@ -200,7 +206,8 @@ parameters! {
         "the stage's longest uplink period times every device, unsent downlinks are repeated, every repeat counts"
         => documented_timers;
     "session_duration" [""] Domain::Choice(SessionDuration::NAMES),
-        "devices listen until the maximum duration has passed, or only as long as the policy's rounds and polls take"
+        "devices listen until the maximum duration has passed, or only as long as the policy's rounds and polls take; \
+        unset: tight if the group's policy is adaptive, documented otherwise"
         => session_duration;
     "probe_at_start" ["0/1"] Domain::Flag,
         "groups are asked for their status before the first fragment; too few answers end the campaign"

@@ -70,6 +70,7 @@ pub(super) fn event(event: &Event) {
             let (status, reason) = match report.status {
                 DeviceStatus::Running => return,
                 DeviceStatus::Complete => ("complete", "none"),
+                DeviceStatus::Inferred => ("inferred", "none"),
                 DeviceStatus::AlreadyUpToDate => ("already_up_to_date", "none"),
                 DeviceStatus::Failed { reason, .. } => ("failed", reason.name()),
             };

@@ -6,7 +6,7 @@ use fuota_engine::campaign::io::SessionClass;
 use fuota_engine::campaign::spec::{CampaignSpec, FirmwareSpec, Kind, PackageVersion, Redundancy};
 use fuota_engine::config::CleanUp;
 use fuota_engine::ids::GroupId;
-use fuota_proto::{PingSlotPeriodicity, Version};
+use fuota_proto::{DataRate, PingSlotPeriodicity, Version};
 
 use super::{START, group, spec};
 
@@ -48,7 +48,23 @@ pub fn every_kind() -> Vec<(&'static str, CampaignSpec)> {
     let mut probed = spec(2);
     probed.config.probe_at_start = true;
 
+    let mut adaptive = spec(3);
+    adaptive.groups[0].redundancy = Redundancy::Adaptive;
+
+    let mut update = firmware(None);
+    update.groups[0].redundancy = Redundancy::Adaptive;
+
+    // Answers take so long that the window is too short for them: silence is put to the test.
+    let mut sampled = spec(2);
+    sampled.groups[0].redundancy = Redundancy::Adaptive;
+    sampled.uplink_data_rate = DataRate::from_wire(0);
+    sampled.config.summary_reports_disabled = true;
+    sampled.config.fsession_status_spread = Some(Duration::from_secs(1));
+
     vec![
+        ("adaptive", adaptive),
+        ("firmware, adaptive", update),
+        ("adaptive without reports", sampled),
         ("multicast setup", setup),
         ("probed", probed),
         ("firmware", firmware(None)),

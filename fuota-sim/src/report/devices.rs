@@ -32,6 +32,7 @@ impl Row {
         let report = &device.report;
         let (status, failed) = match report.status {
             DeviceStatus::Complete => ("complete", None),
+            DeviceStatus::Inferred => ("inferred", None),
             DeviceStatus::AlreadyUpToDate => ("already up to date", None),
             DeviceStatus::Failed { stage, reason } => ("failed", Some((stage, reason))),
             _ => ("running", None),

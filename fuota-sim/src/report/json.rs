@@ -385,7 +385,7 @@ impl Parameters {
             gateways: scenario.gateways.len(),
             redundancy: match scenario.redundancy {
                 Redundancy::Fec(percent) => Some(value(percent.to_string())),
-                Redundancy::Rounds => None,
+                Redundancy::Rounds | Redundancy::Adaptive => None,
             },
             region: scenario.region.name(),
             dr: scenario.data_rate.get(),

@@ -96,7 +96,7 @@ pub(crate) fn complete_by_group<'a>(
     let mut devices = record.devices.iter();
     scenario.fleet.iter().map(move |group| {
         let of_group = devices.by_ref().take(group.devices as usize);
-        let complete = of_group.filter(|device| device.report.status == DeviceStatus::Complete).count();
+        let complete = of_group.filter(|device| device.report.counts_as_complete()).count();
         (group.name.as_str(), u32::try_from(complete).unwrap_or(u32::MAX))
     })
 }

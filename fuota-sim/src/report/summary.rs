@@ -79,6 +79,7 @@ fn image(scenario: &Scenario, record: &RunRecord) -> String {
     let RunRecord { nb_frag, frag_size, padding, parity, .. } = record;
     let redundancy = match scenario.redundancy {
         Redundancy::Fec(percent) => format!("+ {parity} parity ({percent} %)"),
+        Redundancy::Adaptive => format!("+ {parity} parity and as much as is asked for"),
         Redundancy::Rounds => format!("in up to {} rounds", scenario.config.datafrag_loops_max),
     };
     format!(

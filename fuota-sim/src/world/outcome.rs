@@ -35,7 +35,7 @@ impl World {
                 report,
                 fragments_received,
                 holds_block: block != Block::Partial,
-                bytes_checked: complete && block == Block::Same,
+                bytes_checked: report.counts_as_complete() && block == Block::Same,
                 radio: node.map(|node| node.meter.times()).unwrap_or_default(),
             })
         });

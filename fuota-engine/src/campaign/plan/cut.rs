@@ -40,7 +40,9 @@ pub(super) fn cut(
 ) -> Result<Cut, PlanError> {
     let size = frag_size(spec, max_size)?;
     let (geometry, parity) = fragments(spec, redundancy, size, max_size)?;
-    let Some(weakness) = weakness(geometry.nb_frag()).filter(|_| parity > 0) else {
+    // The adaptive policy sends parity even if it expects to need none.
+    let sends_parity = parity > 0 || redundancy == Redundancy::Adaptive;
+    let Some(weakness) = weakness(geometry.nb_frag()).filter(|_| sends_parity) else {
         return Ok(Cut { geometry, parity, finding: None });
     };
     // The losses that this much parity is meant for.
@@ -115,8 +117,23 @@ fn parity(spec: &CampaignSpec, redundancy: Redundancy, nb_frag: u32) -> u64 {
             let most = spec.config.frag_redundancy_max.map_or(u64::MAX, u64::from);
             share.of_ceil(nb_frag).min(most)
         }
+        Redundancy::Adaptive => {
+            let most = spec.config.frag_redundancy_max.map_or(u64::MAX, u64::from);
+            spec.config.expected_loss.of_rest_ceil(nb_frag).min(most)
+        }
         Redundancy::Rounds => 0,
     }
+}
+
+/// Parity fragments that the adaptive policy may send in all, `first` of them in the first batch: as the operator allows,
+/// and as their numbers can tell apart.
+pub(super) fn most_parity(spec: &CampaignSpec, nb_frag: u16, first: u16) -> u16 {
+    let expected = u32::from(nb_frag) + u32::from(first);
+    let over = expected * u32::from(spec.config.adaptive_excess_max) / 100;
+    let numbered = MAX_FRAGMENTS - u32::from(nb_frag);
+    let most = u32::from(spec.config.frag_redundancy_max.unwrap_or(u16::MAX));
+    let most = (u32::from(first) + over).min(numbered).min(most);
+    u16::try_from(most).unwrap_or(u16::MAX).max(first)
 }
 
 /// The largest image whose fragments and parity are at most `frames`.

@@ -5,10 +5,11 @@ use core::time::Duration;
 use fuota_fec::Geometry;
 
 use super::MAX_FRAGMENTS;
-use super::cut::{Cut, Finding, cut, largest_image};
+use super::cut::{Cut, Finding, cut, largest_image, most_parity};
 use super::error::{Bound, PlanError};
 use super::pacing::{Pacing, slot_wait};
 use crate::airtime::Modulation;
+use crate::campaign::adaptive::Adaptive;
 use crate::campaign::event::Warning;
 use crate::campaign::io::{GroupParameters, SessionClass};
 use crate::campaign::policy::{Batch, Carousel, Fixed, Policy, RedundancyPolicy};
@@ -114,6 +115,11 @@ impl GroupPlan {
         self.policy.get()
     }
 
+    /// How much the adaptive policy sends, if the group follows it.
+    pub(in crate::campaign) const fn adaptive(&self) -> Option<&Adaptive> {
+        self.policy.adaptive()
+    }
+
     /// The fragments of a round, counted from 1; `None` if there is no such round.
     pub(in crate::campaign) fn batch(&self, round: u16) -> Option<Batch> {
         self.block.and_then(|block| self.policy().batch(block.geometry.nb_frag(), round))
@@ -152,6 +158,10 @@ impl GroupPlan {
             let frame = usize::from(geometry.frag_size()) + usize::from(DATA_FRAGMENT_OVERHEAD);
             plan.policy = match group.redundancy {
                 Redundancy::Fec(_) => Policy::Fixed(Fixed { parity }),
+                Redundancy::Adaptive => {
+                    let most = most_parity(spec, geometry.nb_frag(), parity);
+                    Policy::Adaptive(Adaptive { first: parity, most })
+                }
                 Redundancy::Rounds => {
                     Policy::Carousel(Carousel { rounds_max: spec.config.datafrag_loops_max })
                 }
@@ -198,6 +208,13 @@ impl GroupPlan {
     /// Most time that so many fragments take.
     pub(in crate::campaign) fn time_for(&self, frames: u32) -> Duration {
         self.pacing().map_or(Duration::ZERO, |pacing| pacing.duration(frames))
+    }
+
+    /// Most fragments that take no longer than this, of `most`.
+    pub(in crate::campaign) fn frames_within(&self, time: Duration, most: u32) -> u32 {
+        let fitting =
+            |pacing: Pacing| pacing.frames_within(time, most.saturating_mul(self.copies)) / self.copies;
+        self.pacing().map_or(0, fitting)
     }
 
     /// Longest time that a frame may have to wait for the moment when its devices listen.

@@ -5,7 +5,7 @@ use core::time::Duration;
 use fuota_proto::BlockAckDelay;
 
 use crate::airtime::Modulation;
-use crate::campaign::spec::CampaignSpec;
+use crate::campaign::spec::{CampaignSpec, Redundancy};
 use crate::config::AnswerSpread;
 
 /// Octets of a FragSessionStatusAns (TS004-1.0.0 §3.2).
@@ -16,7 +16,9 @@ pub(super) fn block_ack_delay(spec: &CampaignSpec, uplink: Modulation, devices: 
     let documented = Duration::from_secs(u64::from((devices / 16 + 1).min(128)));
     let spread = spec.config.fsession_status_spread.unwrap_or(documented);
     let delay = BlockAckDelay::covering(u32::try_from(spread.as_secs()).unwrap_or(u32::MAX));
-    match spec.config.block_ack_delay {
+    let adaptive = spec.groups.iter().any(|group| group.redundancy == Redundancy::Adaptive);
+    let default = if adaptive { AnswerSpread::Sized } else { AnswerSpread::Documented };
+    match spec.config.block_ack_delay.unwrap_or(default) {
         AnswerSpread::Documented => delay,
         AnswerSpread::Sized => {
             let window = |delay: BlockAckDelay| Duration::from_secs(u64::from(delay.window_s()));
@@ -42,7 +44,7 @@ mod tests {
 
     fn exponent(devices: u32, spread: AnswerSpread) -> u8 {
         let mut spec = CampaignSpec::new(Kind::Binary, Region::Eu868, alloc::vec![0]);
-        spec.config.block_ack_delay = spread;
+        spec.config.block_ack_delay = Some(spread);
         let slowest = Modulation { spreading_factor: 12, bandwidth_khz: 125 };
         block_ack_delay(&spec, slowest, devices).get()
     }

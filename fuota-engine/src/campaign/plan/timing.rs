@@ -6,6 +6,7 @@ use fuota_proto::TimeOut;
 
 use super::group::GroupPlan;
 use super::{DeviceClass, Plan, spread};
+use crate::campaign::adaptive::{Adaptive, REQUESTS};
 use crate::campaign::io::SessionClass;
 use crate::campaign::spec::Kind;
 use crate::config::SessionDuration;
@@ -25,6 +26,10 @@ const BEACON_PERIOD: u64 = 128;
 const DELIVERY_MARGIN: Duration = Duration::from_secs(60);
 /// Added to a session that lasts no longer than it must, for what is sent twice or late.
 const TIGHT_MARGIN: Duration = Duration::from_secs(60);
+/// Octets of FragSessionStatusReq (TS004-1.0.0 §3.2).
+const FRAG_SESSION_STATUS_LEN: usize = 2;
+/// Polls that the adaptive policy takes at least: silence is believed the second time.
+const LEAST_ADAPTIVE_POLLS: u32 = 2;
 /// Polls that a probe takes at most.
 const PROBES: u32 = 2;
 /// Least time from now to a configured start for the session stage to make sense.
@@ -49,7 +54,14 @@ impl Plan {
 
     /// How long a poll by multicast takes in a group, until its answers are in.
     pub(in crate::campaign) fn poll_duration(&self, group: &GroupPlan) -> Duration {
-        self.poll_window().saturating_add(group.listening_wait())
+        let poll = self.poll_window().saturating_add(group.listening_wait());
+        if group.adaptive().is_none() {
+            return poll;
+        }
+        // Its request is sent more than once.
+        let request =
+            self.multicast_gap(group, FRAG_SESSION_STATUS_LEN).saturating_add(group.listening_wait());
+        poll.saturating_add(request.saturating_mul(REQUESTS.into()).saturating_mul(group.copies))
     }
 
     /// How long the report on a multicast downlink is waited for; `None`: for ever.
@@ -67,14 +79,21 @@ impl Plan {
 
     /// From a session's opening to the end of the last poll that the policy may need.
     fn all_rounds(&self, group: &GroupPlan) -> Duration {
-        let round = group.fragments_duration().saturating_add(self.poll_duration(group));
-        let further = round.saturating_mul(u32::from(group.policy().rounds_max().saturating_sub(1)));
+        let (poll, rounds) = (self.poll_duration(group), u32::from(group.policy().rounds_max()));
+        let further = match group.adaptive() {
+            Some(Adaptive { first, most }) => {
+                let parity = group.time_for(u32::from(most - first).saturating_mul(group.copies));
+                parity.saturating_add(poll.saturating_mul(rounds.saturating_sub(1)))
+            }
+            None => group.fragments_duration().saturating_add(poll).saturating_mul(rounds.saturating_sub(1)),
+        };
         further.saturating_add(self.round_duration(group))
     }
 
     /// What a first round takes besides its fragments: the wait for slow clocks, the probe, and the poll.
     pub(super) fn around_round(&self, group: &GroupPlan) -> Duration {
-        let polls = if self.spec.config.probe_at_start { 1 + PROBES } else { 1 };
+        let probes = if self.spec.config.probe_at_start { PROBES } else { 0 };
+        let polls = probes + if group.adaptive().is_some() { LEAST_ADAPTIVE_POLLS } else { 1 };
         let polls = self.poll_duration(group).saturating_mul(polls);
         self.first_fragment_offset(group).saturating_add(polls)
     }
@@ -153,7 +172,10 @@ impl Plan {
             }
         };
         let mut duration = deadline.since(start).min(group.longest_session());
-        if self.spec.config.session_duration == SessionDuration::Tight && group.block().is_some() {
+        let default =
+            if group.adaptive().is_some() { SessionDuration::Tight } else { SessionDuration::Documented };
+        let wanted = self.spec.config.session_duration.unwrap_or(default);
+        if wanted == SessionDuration::Tight && group.block().is_some() {
             duration = duration.min(self.all_rounds(group).saturating_add(TIGHT_MARGIN));
         }
         let secs = u32::try_from(duration.as_secs()).unwrap_or(u32::MAX);
@@ -175,8 +197,14 @@ impl Plan {
             let round =
                 group.block().map_or(1, |block| u32::from(block.frames())).saturating_mul(group.copies);
             let rounds = u32::from(group.policy().rounds_max());
-            let polls = (1 + PROBES + rounds).saturating_mul(group.copies);
-            let needed = round.saturating_mul(rounds).saturating_add(polls);
+            let (fragments, requests) = match group.adaptive() {
+                Some(adaptive) => {
+                    let further = u32::from(adaptive.most - adaptive.first).saturating_mul(group.copies);
+                    (round.saturating_add(further), rounds * u32::from(REQUESTS))
+                }
+                None => (round.saturating_mul(rounds), 1 + rounds),
+            };
+            let needed = fragments.saturating_add((PROBES + requests).saturating_mul(group.copies));
             next_fcnt.saturating_add(round.saturating_mul(config.mcgroup_validity_coeff).max(needed))
         })
     }

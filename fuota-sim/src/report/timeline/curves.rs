@@ -1,6 +1,6 @@
 //! From a record to curves: seconds since the start of the campaign against devices.
 
-use fuota_engine::campaign::event::{DeviceStatus, StageKind};
+use fuota_engine::campaign::event::StageKind;
 use fuota_engine::time::GpsInstant;
 
 use super::super::seconds;
@@ -89,7 +89,7 @@ fn session(record: &RunRecord, bands: &[Band], at: impl Fn(GpsInstant) -> f64) -
     let mut confirmed: Vec<_> = record
         .devices
         .iter()
-        .filter(|device| device.report.status == DeviceStatus::Complete)
+        .filter(|device| device.report.counts_as_complete())
         .map(|device| device.report.since)
         .collect();
     confirmed.sort_unstable();
@@ -101,7 +101,11 @@ fn session(record: &RunRecord, bands: &[Band], at: impl Fn(GpsInstant) -> f64) -
             corners: staircase((first.from, 0.0), holding, end),
         },
         Curve {
-            legend: Some("known to be complete"),
+            legend: Some(if record.outcome.inferred > 0 {
+                "counted as complete"
+            } else {
+                "known to be complete"
+            }),
             colour: CONFIRMED,
             corners: staircase((first.from, 0.0), confirmed, end),
         },

@@ -95,6 +95,7 @@ fn headline(record: &RunRecord) -> String {
 fn subtitle(scenario: &Scenario, record: &RunRecord) -> String {
     let parity = match scenario.redundancy {
         Redundancy::Fec(_) => format!(" + {}", record.parity),
+        Redundancy::Adaptive => format!(" + {} and more", record.parity),
         Redundancy::Rounds => String::new(),
     };
     format!(

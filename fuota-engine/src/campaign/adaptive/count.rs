@@ -1,0 +1,212 @@
+//! What one device's counts say: how much more it needs, and whether they can be true.
+//!
+//! Whole numbers throughout, so that every machine comes to the same.
+
+/// A count of so many fragments stands for so many or more: `MissingFrag` has eight bits (TS004-1.0.0 §3.2).
+const SATURATED: u8 = u8::MAX;
+/// A need doubles with each poll that brought a device nothing, up to so often.
+const MOST_DOUBLINGS: u8 = 4;
+/// Added to the fragments without progress that chance explains.
+const PATIENCE_MARGIN: u16 = 4;
+/// One, in the fixed point of probabilities.
+const ONE: u64 = 1 << 32;
+
+/// How a device's counts have gone.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[cfg_attr(feature = "records", derive(serde::Serialize, serde::Deserialize))]
+pub(in crate::campaign) struct Track {
+    /// The poll in or after which it last said that it misses something, counted from 1; 0: it never did.
+    pub(in crate::campaign) named_in: u16,
+    /// Fragments sent when it last did.
+    counted_at: u16,
+    /// Fragments sent when its count last fell, or when it first spoke.
+    progress_at: u16,
+    /// Counts in a row that did not fall although fragments had been sent.
+    stalls: u8,
+    /// Whether its last count is not believed.
+    pub(in crate::campaign) suspect: bool,
+}
+
+/// A count and what it refers to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(in crate::campaign) struct Count {
+    /// Fragments that the device says it is missing.
+    pub(in crate::campaign) missing: u8,
+    /// Uncoded fragments, M.
+    pub(in crate::campaign) nb_frag: u16,
+    /// Fragments sent so far, M + n.
+    pub(in crate::campaign) sent: u16,
+}
+
+impl Count {
+    /// Fragments sent that did not help the device. As good as lost: the rank of a random code falls short of the
+    /// fragments received by 1.6 in the mean.
+    fn lost(self) -> u32 {
+        (u32::from(self.sent) + u32::from(self.missing)).saturating_sub(u32::from(self.nb_frag))
+    }
+
+    /// Whether more than half of what was sent was lost on the device.
+    pub(in crate::campaign) fn is_mostly_lost(self) -> bool {
+        2 * self.lost() > u32::from(self.sent)
+    }
+
+    /// Whether no device can count so many.
+    pub(in crate::campaign) const fn is_impossible(self) -> bool {
+        self.missing as u16 > self.nb_frag
+    }
+
+    /// Fragments to send for the device, one more than it misses: (m + 1) / (1 − p/2), p the share that it lost so
+    /// far. Half of p, because in bursts the whole of it overshoots.
+    fn need(self) -> u32 {
+        let twice = 2 * u32::from(self.sent);
+        let hopeful = twice.saturating_sub(self.lost()).max(1);
+        ((u32::from(self.missing) + 1) * twice).div_ceil(hopeful)
+    }
+
+    /// Fragments without progress that a device which loses as much as this one may see once in a thousand times: F
+    /// with (1 − (1 − p)/2)^F ≤ 1/1000, and a few more.
+    ///
+    /// Half of the fragments that arrive help a device that misses only few.
+    fn patience(self) -> u16 {
+        let sent = u64::from(self.sent.max(1));
+        let loss = (u64::from(self.lost()) * ONE / sent).min(ONE * 3 / 5) + ONE / 20;
+        let fruitless = u64::midpoint(ONE, loss);
+        let (mut chance, mut frames) = (ONE, 0);
+        while chance > ONE / 1000 {
+            chance = (chance * fruitless) >> 32;
+            frames += 1;
+        }
+        frames + PATIENCE_MARGIN
+    }
+}
+
+impl Track {
+    /// The device says, in or after the `poll`-th poll, how many it is missing; `before` is what it said last.
+    pub(in crate::campaign) fn note(&mut self, poll: u16, before: Option<u8>, count: Count) {
+        let Count { missing, sent, .. } = count;
+        if before.is_none_or(|before| missing < before) {
+            self.progress_at = sent;
+            self.stalls = 0;
+        } else if missing == SATURATED {
+            // It may have fallen from any height to any other.
+            self.progress_at = sent;
+        } else if sent > self.counted_at {
+            self.stalls = self.stalls.saturating_add(1).min(MOST_DOUBLINGS);
+        }
+        self.counted_at = sent;
+        self.named_in = poll;
+        self.suspect = count.is_impossible()
+            || count.is_mostly_lost()
+            || sent.saturating_sub(self.progress_at) >= count.patience();
+    }
+
+    /// Fragments to send for the device, doubled with each count that did not fall.
+    pub(in crate::campaign) fn need(&self, count: Count) -> u32 {
+        count.need().saturating_mul(1 << self.stalls.min(MOST_DOUBLINGS))
+    }
+
+    /// Whether a device that last counted `missing` must still miss some now that `sent` fragments have been sent.
+    pub(in crate::campaign) fn must_miss(&self, missing: u8, sent: u16) -> bool {
+        sent.saturating_sub(self.counted_at) < u16::from(missing)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn count(missing: u8, nb_frag: u16, sent: u16) -> Count {
+        Count { missing, nb_frag, sent }
+    }
+
+    /// The rule as it is written, in floating point.
+    fn patience_by_logarithm(loss: f64) -> f64 {
+        let loss = loss.min(0.6) + 0.05;
+        (0.001_f64.ln() / (1.0 - (1.0 - loss) / 2.0).ln()).ceil() + 4.0
+    }
+
+    fn need_by_division(missing: f64, loss: f64) -> f64 {
+        (missing + 1.0) / (1.0 - loss / 2.0)
+    }
+
+    proptest! {
+        #[test]
+        fn whole_numbers_come_to_what_the_formulas_say(
+            nb_frag in 1..16_000_u16,
+            parity in 0..400_u16,
+            missing in any::<u8>(),
+        ) {
+            let count = count(missing, nb_frag, nb_frag + parity);
+            prop_assume!(!count.is_impossible());
+            let received = f64::from(nb_frag) - f64::from(missing);
+            let loss = 1.0 - received / f64::from(nb_frag + parity);
+            // Where a quotient is a whole number either neighbour is right.
+            prop_assert!((f64::from(count.need()) - need_by_division(missing.into(), loss).ceil()).abs() <= 1.0);
+            prop_assert!((f64::from(count.patience()) - patience_by_logarithm(loss)).abs() <= 1.0);
+        }
+    }
+
+    #[test]
+    fn who_lost_a_tenth_needs_a_twentieth_more_than_it_misses() {
+        // 429 + 22 sent, 45 lost: 23 missing. 24 / (1 − 0.0998 / 2) = 25.3.
+        assert_eq!(count(23, 429, 451).need(), 26);
+        assert_eq!(count(0, 10, 10).need(), 1);
+    }
+
+    #[test]
+    fn a_count_that_does_not_fall_doubles_the_need_until_it_is_not_believed() {
+        let mut track = Track::default();
+        let mut before = None;
+        let mut needs = Vec::new();
+        for (poll, sent) in (1..).zip([230, 232, 236, 244, 260]) {
+            let count = count(1, 215, sent);
+            track.note(poll, before, count);
+            needs.push((track.need(count), track.suspect));
+            before = Some(1);
+        }
+        let believed = |need| (need, false);
+        assert_eq!(needs[..4], [believed(3), believed(6), believed(12), believed(24)]);
+        assert_eq!(needs[4], (48, true), "thirty fragments, and not one helped");
+    }
+
+    #[test]
+    fn polls_without_fragments_between_them_are_no_stall() {
+        let mut track = Track::default();
+        for poll in 1..=9 {
+            track.note(poll, (poll > 1).then_some(3), count(3, 100, 110));
+        }
+        assert_eq!((track.stalls, track.suspect), (0, false));
+    }
+
+    #[test]
+    fn counts_that_cannot_be_or_need_more_than_half_again_are_not_believed() {
+        for (missing, nb_frag, sent) in [(11, 10, 12), (6, 10, 10), (255, 254, 600), (255, 1000, 1491)] {
+            let mut track = Track::default();
+            track.note(1, None, count(missing, nb_frag, sent));
+            assert!(track.suspect, "{missing} of {nb_frag} after {sent}");
+        }
+        for (missing, nb_frag, sent) in [(10, 20, 20), (255, 1000, 1053), (255, 1000, 1490)] {
+            let mut track = Track::default();
+            track.note(1, None, count(missing, nb_frag, sent));
+            assert!(!track.suspect, "{missing} of {nb_frag} after {sent}");
+        }
+    }
+
+    #[test]
+    fn a_saturated_count_is_no_stall() {
+        let mut track = Track::default();
+        track.note(1, None, count(255, 1000, 1053));
+        track.note(2, Some(255), count(255, 1000, 1300));
+        assert_eq!((track.stalls, track.suspect), (0, false));
+        track.note(3, Some(255), count(200, 1000, 1400));
+        assert_eq!((track.stalls, track.progress_at), (0, 1400));
+    }
+
+    #[test]
+    fn fewer_fragments_than_are_missing_complete_nobody() {
+        let mut track = Track::default();
+        track.note(1, None, count(20, 100, 110));
+        assert!(track.must_miss(20, 129) && !track.must_miss(20, 130));
+    }
+}

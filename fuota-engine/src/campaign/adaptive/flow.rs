@@ -1,0 +1,275 @@
+//! The adaptive policy at work: polls are judged, samples asked, batches sent, silence counted.
+
+use alloc::vec::Vec;
+use core::cmp::Reverse;
+
+use fuota_proto::FragN;
+
+use super::ballot::{Ballot, step};
+use super::count::Count;
+use super::course::{Findings, Sample, Verdict};
+use super::{POLLS_MAX, REQUESTS};
+use crate::campaign::answer::Status;
+use crate::campaign::event::{Event, FailureReason};
+use crate::campaign::member::{Errand, Member, Standing};
+use crate::campaign::policy::Batch;
+use crate::campaign::question::Question;
+use crate::campaign::spec::Kind;
+use crate::campaign::stream::{Key, PollStep};
+use crate::campaign::{Campaign, Phase};
+
+/// Devices asked one by one where silence proves nothing: if one in twenty lacks something, such a sample shows it in 95
+/// of 100 cases.
+const SAMPLE: usize = 60;
+/// Counts that cannot be true are the devices' fault unless more than one in so many say them.
+const DEVICES_PER_LIAR: u32 = 20;
+
+impl Campaign {
+    /// Whether a stream follows the adaptive policy.
+    pub(in crate::campaign) fn is_adaptive(&self, key: Key) -> bool {
+        self.plan.group(key.group).is_some_and(|group| group.adaptive().is_some())
+    }
+
+    /// Whether any stream that has a part in the round under way does.
+    pub(in crate::campaign) fn is_any_active_adaptive(&self) -> bool {
+        self.streams.iter().any(|stream| stream.is_active() && self.is_adaptive(stream.key))
+    }
+
+    /// Has the devices of a stream asked by multicast who of them misses something.
+    pub(in crate::campaign) fn begin_adaptive_poll(&mut self, at: usize, devices: u32) {
+        let Some(stream) = self.streams.get_mut(at) else { return };
+        stream.course.begin_poll(devices);
+        stream.poll = PollStep::Due { participants: false, times: REQUESTS };
+        let key = stream.key;
+        for index in self.roster.indices() {
+            let waited_for = |member: &Member| member.needs_fragments() && Key::of(&self.plan, member) == key;
+            if self.roster.get(index).is_some_and(waited_for) {
+                self.roster.set(index, Errand::Listening, None);
+            }
+        }
+    }
+
+    /// What a device says it is missing tells what its stream needs, whenever it says so.
+    pub(in crate::campaign) fn note_count(&mut self, index: u32, status: Status) {
+        let key = self.roster.get(index).map(|member| Key::of(&self.plan, member));
+        let sampled = self.phase_asks(Question::FragSessionStatus);
+        let Some(stream) = self.streams.iter_mut().find(|stream| Some(stream.key) == key) else { return };
+        let Some(group) = self.plan.group(stream.key.group) else { return };
+        let (Some(block), Some(_)) = (group.block(), group.adaptive()) else { return };
+        if let (true, Some(sample)) = (sampled, &mut stream.course.sample) {
+            match status {
+                Status::Complete => sample.whole = sample.whole.saturating_add(1),
+                _ => sample.lacking = sample.lacking.saturating_add(1),
+            }
+        }
+        let Status::Missing(missing) = status else { return };
+        let (poll, sent) = (stream.course.polls, stream.sent());
+        let count = Count { missing, nb_frag: block.geometry.nb_frag(), sent };
+        self.roster.update(index, |member| {
+            let before = member.missing_frag;
+            member.track.note(poll, before, count);
+        });
+    }
+
+    /// Judges the polls of adaptive streams. Tells whether some devices have to be asked again before the campaign
+    /// can go on.
+    pub(in crate::campaign) fn settle_courses(&mut self) -> bool {
+        let mut again = false;
+        for at in 0..self.streams.len() {
+            let Some(stream) = self.streams.get(at) else { continue };
+            let open = matches!(stream.course.verdict, None | Some(Verdict::Sample));
+            if !(stream.is_active() && self.is_adaptive(stream.key) && open) {
+                continue;
+            }
+            let verdict = self.judge(at);
+            match verdict {
+                Some(Verdict::Sample) => {
+                    self.ask_sample(at);
+                    again = true;
+                }
+                Some(Verdict::Done) if self.plan.kind() == Kind::Binary => self.infer(at),
+                _ => {}
+            }
+        }
+        if again {
+            self.phase = Phase::Asking(Question::FragSessionStatus);
+            return true;
+        }
+        let wanting = |(at, stream): (usize, &crate::campaign::Stream)| {
+            let asks = stream.is_active() && stream.course.verdict == Some(Verdict::Again);
+            asks.then_some((at, stream.course.devices))
+        };
+        let polls: Vec<_> = self.streams.iter().enumerate().filter_map(wanting).collect();
+        for &(at, devices) in &polls {
+            self.begin_adaptive_poll(at, devices);
+            self.phase = Phase::Polling;
+        }
+        !polls.is_empty()
+    }
+
+    /// The batch that a stream's last poll asks for.
+    pub(in crate::campaign) fn adaptive_batch(&self, at: usize) -> Option<Batch> {
+        let stream = self.streams.get(at)?;
+        match stream.course.verdict {
+            Some(Verdict::Send(fragments)) => {
+                let first = stream.sent().saturating_add(1);
+                Some(Batch { first, last: stream.sent().saturating_add(fragments).min(FragN::MAX.get()) })
+            }
+            _ => None,
+        }
+    }
+
+    /// Whether any stream's last poll asks for one.
+    pub(in crate::campaign) fn is_any_batch_due(&self) -> bool {
+        (0..self.streams.len()).any(|at| self.adaptive_batch(at).is_some())
+    }
+
+    fn judge(&mut self, at: usize) -> Option<Verdict> {
+        let stream = self.streams.get(at)?;
+        let (key, course, sent) = (stream.key, stream.course, stream.sent());
+        let group = self.plan.group(key.group)?;
+        let (block, adaptive) = (group.block()?, group.adaptive()?);
+        let nb_frag = block.geometry.nb_frag();
+        let mut ballot = Ballot::new(course.devices);
+        let (mut doubted, mut suspects, mut largest) = (Ballot::new(course.devices), 0, None);
+        for member in self.of_stream(key).filter(|member| member.track.named_in == course.polls) {
+            let Some(missing) = member.missing_frag.filter(|missing| *missing > 0) else { continue };
+            let count = Count { missing, nb_frag, sent };
+            largest = largest.max(Some(missing));
+            if !member.track.suspect {
+                ballot.cast(member.track.need(count));
+            } else {
+                suspects += 1;
+                if !count.is_impossible() {
+                    doubted.cast(member.track.need(count));
+                }
+            }
+        }
+        // So many devices don't lie: it is the radio.
+        if doubted.len() > (course.devices / DEVICES_PER_LIAR).max(1) {
+            suspects -= doubted.len();
+            ballot.join(doubted);
+        }
+        let named = ballot.len();
+        let spent = sent.saturating_sub(nb_frag);
+        let time = self.time_before_poll(key);
+        let fitting = group.frames_within(time.unwrap_or_default(), u32::from(adaptive.most));
+        let left = adaptive.most.saturating_sub(spent).min(u16::try_from(fitting).unwrap_or(u16::MAX));
+        let found = Findings {
+            asked: course.on_air,
+            named,
+            batch: u16::try_from(ballot.batch(nb_frag)).unwrap_or(u16::MAX),
+            few_enough: self.are_few_enough(),
+            doubtful: !self.plan.answers_fit(self.plan.answer_window()),
+            left,
+            step: step(nb_frag),
+            last: course.polls >= POLLS_MAX || time.is_none(),
+        };
+        let verdict = self.streams.get_mut(at)?.course.judge(found);
+        self.tell(Event::Polled {
+            group: group_id(key),
+            poll: course.polls,
+            fragments: sent,
+            answers: named + suspects,
+            largest,
+            suspects,
+            batch: if let Verdict::Send(fragments) = verdict { fragments } else { 0 },
+        });
+        Some(verdict)
+    }
+
+    /// Whether no more devices are known to miss something than may fail in the end.
+    fn are_few_enough(&self) -> bool {
+        let counts = self.roster.counts();
+        let all = self.roster.indices().end;
+        let may_fail = all.saturating_sub(self.plan.required()).saturating_sub(counts.failed);
+        let named = self.roster.members().iter().filter(|member| self.is_named(member)).count();
+        u32::try_from(named).is_ok_and(|named| named <= may_fail)
+    }
+
+    /// Whether a device said in its stream's last poll, or in one that nothing was sent after, that it misses something.
+    fn is_named(&self, member: &Member) -> bool {
+        let key = Key::of(&self.plan, member);
+        let stream = self.streams.iter().find(|stream| stream.key == key);
+        member.is_running()
+            && member.missing_frag.is_some_and(|missing| missing > 0)
+            && stream.is_some_and(|stream| stream.course.names(member.track.named_in))
+    }
+
+    /// Asks some of a stream's silent devices one by one.
+    fn ask_sample(&mut self, at: usize) {
+        let Some(stream) = self.streams.get(at) else { return };
+        let (key, poll) = (stream.key, stream.course.polls);
+        let seed = self.plan.spec.sample_seed;
+        let mut silent: Vec<(u64, u32)> = self
+            .roster
+            .indices()
+            .filter(|&index| {
+                let silent = |member: &Member| {
+                    member.needs_fragments()
+                        && Key::of(&self.plan, member) == key
+                        && member.track.named_in != poll
+                };
+                self.roster.get(index).is_some_and(silent)
+            })
+            .map(|index| (mix(seed, poll, index), index))
+            .collect();
+        if silent.len() > SAMPLE {
+            silent.select_nth_unstable(SAMPLE);
+            silent.truncate(SAMPLE);
+        }
+        silent.sort_unstable_by_key(|&(_, index)| Reverse(index));
+        if let Some(stream) = self.streams.get_mut(at) {
+            let asked = u32::try_from(silent.len()).unwrap_or(u32::MAX);
+            stream.course.sample = Some(Sample { asked, ..Sample::default() });
+        }
+        for (_, index) in silent.into_iter().rev() {
+            self.roster.update(index, |member| member.tries = 0);
+            self.roster.set(index, Errand::Queued, None);
+        }
+    }
+
+    /// A stream's fragments are over: who kept silent when silence is believed counts as complete, unless it is known to
+    /// be otherwise.
+    fn infer(&mut self, at: usize) {
+        let Some(stream) = self.streams.get(at) else { return };
+        let (key, course, sent) = (stream.key, stream.course, stream.sent());
+        if !course.believes_silence() {
+            return;
+        }
+        for index in self.roster.indices() {
+            let Some(&member) = self.roster.get(index) else { continue };
+            if !member.is_running() || Key::of(&self.plan, &member) != key {
+                continue;
+            }
+            let missing = member.missing_frag.filter(|_| member.track.named_in > 0).unwrap_or_default();
+            if course.names(member.track.named_in) || member.track.must_miss(missing, sent) {
+                // It stays, to be named in the end.
+            } else if self.now >= self.silent_at(index, &member) {
+                self.fail(index, FailureReason::NotHeard);
+            } else {
+                self.conclude(index, Standing::Inferred);
+            }
+        }
+    }
+
+    fn of_stream(&self, key: Key) -> impl Iterator<Item = &Member> + '_ {
+        let of = move |member: &&Member| member.is_running() && Key::of(&self.plan, member) == key;
+        self.roster.members().iter().filter(of)
+    }
+}
+
+const fn group_id(key: Key) -> crate::ids::GroupId {
+    crate::ids::GroupId(key.group)
+}
+
+/// A number that looks random and follows from the plan's seed, the poll and the device alone (SplitMix64).
+const fn mix(seed: u64, poll: u16, index: u32) -> u64 {
+    let mut z = seed
+        .wrapping_add((poll as u64) << 32 | index as u64)
+        .wrapping_mul(0x9E37_79B9_7F4A_7C15)
+        .wrapping_add(0x9E37_79B9_7F4A_7C15);
+    z = (z ^ z >> 30).wrapping_mul(0xBF58_476D_1CE4_E5B9);
+    z = (z ^ z >> 27).wrapping_mul(0x94D0_49BB_1331_11EB);
+    z ^ z >> 31
+}
