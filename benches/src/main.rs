@@ -1,6 +1,7 @@
 //! Every figure against its peer in one run.
 
 mod allocations;
+mod campaign;
 mod codec;
 mod fec;
 mod instructions;
@@ -33,6 +34,9 @@ struct Options {
     /// Count instructions under valgrind instead of taking the time: exact, the same on a busy machine
     #[arg(long)]
     callgrind: bool,
+    /// All sizes, fleets and seeds of the campaigns instead of a few: takes most of an hour
+    #[arg(long)]
+    full: bool,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -41,6 +45,8 @@ enum Subject {
     Codec,
     /// The erasure code, against lrwn, other codes and what devices run
     Fec,
+    /// Redundancy policies on the same losses, the whole engine in the loop
+    Campaign,
 }
 
 impl Subject {
@@ -48,6 +54,7 @@ impl Subject {
         match self {
             Self::Codec => codec::run(options),
             Self::Fec => fec::run(options),
+            Self::Campaign => campaign::run(options),
         }
     }
 }

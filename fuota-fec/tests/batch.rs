@@ -163,6 +163,22 @@ fn ranks_by_columns_tell_when_a_receiver_is_complete() {
                     "{rule:?} M = {nb_frag}, {percent} %"
                 );
                 complete += u32::from(expected.is_some());
+
+                // And so do the ranks on the way there.
+                let memory = vec![0; words(Mode::Triangular, nb_frag, nb_frag)];
+                let mut decoder = Decoder::new(geometry, rule, nb_frag, memory).unwrap();
+                for n in 1..=nb_frag + parity {
+                    if lost[usize::from(n - 1) / 64] >> ((n - 1) % 64) & 1 == 0 && !decoder.is_complete() {
+                        let _ = decoder.insert_rank(common::number(n));
+                    }
+                    if n % 13 == 0 || n == nb_frag || n == nb_frag + parity {
+                        assert_eq!(
+                            columns.missing(&lost, n, &mut scratch),
+                            decoder.missing(),
+                            "{nb_frag} {n}"
+                        );
+                    }
+                }
             }
         }
     }

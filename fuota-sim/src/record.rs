@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use fuota_engine::campaign::event::{DeviceReport, Outcome, StageKind, StageReport, Warning};
+use fuota_engine::campaign::event::{DeviceReport, DeviceStatus, Outcome, StageKind, StageReport, Warning};
 use fuota_engine::ids::DevEui;
 use fuota_engine::time::GpsInstant;
 
@@ -22,6 +22,8 @@ pub struct RunRecord {
     pub stages: Vec<StageReport>,
     /// The rounds of fragments, in order.
     pub rounds: Vec<RoundRecord>,
+    /// The polls of the adaptive policy, in order.
+    pub polls: Vec<PollRecord>,
     /// Every device, in the plan's order.
     pub devices: Vec<DeviceRecord>,
     /// The devices whose packages ran in processes, in the plan's order: the first of `devices`.
@@ -65,6 +67,25 @@ pub struct RoundRecord {
     pub ended: GpsInstant,
 }
 
+/// One poll of the adaptive policy.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct PollRecord {
+    /// Counted from 1.
+    pub poll: u16,
+    /// Fragments sent before it, in all.
+    pub fragments: u16,
+    /// Devices that said they miss something.
+    pub answers: u32,
+    /// The most that one of them did.
+    pub largest: Option<u8>,
+    /// Of these, devices that are not believed.
+    pub suspects: u32,
+    /// Fragments sent because of it.
+    pub batch: u16,
+    /// When it was judged.
+    pub ended: GpsInstant,
+}
+
 /// One device at the end of a run.
 #[derive(Clone, Copy, Debug)]
 pub struct DeviceRecord {
@@ -89,6 +110,14 @@ pub struct ExternalRecord {
     pub holds_image: bool,
     /// Why it no longer took part, or is not believed.
     pub failure: Option<Failure>,
+}
+
+impl DeviceRecord {
+    /// Whether it counts as complete because it kept silent, and is not.
+    #[must_use]
+    pub fn is_wrongly_inferred(&self) -> bool {
+        self.report.status == DeviceStatus::Inferred && !self.holds_block
+    }
 }
 
 /// Devices that had got so far at a moment.

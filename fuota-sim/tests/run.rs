@@ -106,6 +106,24 @@ fn without_fec_rounds_are_repeated_until_enough_are_complete() {
 }
 
 #[test]
+fn the_adaptive_policy_sends_what_devices_ask_for_and_says_whom_it_believes() {
+    let output = run(&["--devices", "100", "--policy", "adaptive", "--success-threshold", "100", "--json"]);
+    assert_eq!(output.status.code(), Some(0));
+    let report = report(&output);
+    assert_eq!(report["parameters"]["policy"], "adaptive");
+    assert_eq!(report["complete"], 100);
+    assert_eq!(report["confirmed"].as_u64().unwrap() + report["inferred"].as_u64().unwrap(), 100);
+    assert_eq!(report["inferred_wrongly"], 0);
+    assert_eq!(report["bytes_checked"], 100, "the world knows that silence was right");
+    // One first batch for 5 %, at least one more for the 10 % that are lost, and two silent polls.
+    let polls = report["polls"].as_array().unwrap();
+    assert!((3..=10).contains(&polls.len()), "{polls:?}");
+    let batches = polls.iter().map(|poll| poll["batch"].as_u64().unwrap());
+    assert_eq!(report["frames"].as_u64().unwrap(), 215 + 12 + batches.sum::<u64>());
+    assert_eq!(polls.iter().rev().take(2).filter(|poll| poll["answers"] == 0).count(), 2);
+}
+
+#[test]
 fn devices_that_go_wrong_are_named_and_the_others_served() {
     let output = run(&[
         "--devices",
@@ -225,6 +243,10 @@ fn every_mistake_gets_one_clear_line_and_exit_code_1() {
         (&["--success-threshold", "101"], "a percentage from 0 to 100"),
         (&["--no-fec", "--redundancy", "30"], "cannot be used with"),
         (&["--rounds-max", "3"], "--no-fec"),
+        (&["--policy", "adaptive", "--rounds-max", "3"], "--policy carousel"),
+        (&["--policy", "adaptive", "--redundancy", "3"], "--policy fixed"),
+        (&["--policy", "carousel", "--redundancy", "3"], "--policy fixed"),
+        (&["--policy", "adaptive", "--no-fec"], "cannot be used with"),
         (&["--region", "MARS1"], "EU868, US915 or AS923"),
         (&["--region", "US915", "--dr", "3"], "US915 has no downlinks at data rate 3"),
         (&["--region", "US915", "--uplink-dr", "13"], "US915 has no uplinks at data rate 13"),

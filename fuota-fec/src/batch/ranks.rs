@@ -51,6 +51,40 @@ impl ParityColumns {
         Registers::Widest.run(CompleteAt { columns: self, lost, scratch })
     }
 
+    /// How many fragments a receiver of 1, 2, …, `sent` still misses: uncoded ones that it lost or that were not sent yet,
+    /// less the rank of the parity that it got. `lost` and `scratch` as in [`complete_at`](Self::complete_at).
+    #[must_use]
+    pub fn missing(&self, lost: &[u64], sent: u16, scratch: &mut RankScratch) -> u16 {
+        Registers::Widest.run(Missing { columns: self, lost, sent, scratch })
+    }
+
+    /// [`missing`](Self::missing), a receiver's worth of work that is worth wide registers.
+    #[inline(always)]
+    fn count_missing(&self, lost: &[u64], sent: u16, scratch: &mut RankScratch) -> u16 {
+        let uncoded = sent.min(self.nb_frag);
+        let words = lost.iter().take(usize::from(uncoded).div_ceil(64)).enumerate();
+        let losses: u32 = words.map(|(i, word)| (word & below(uncoded, i)).count_ones()).sum();
+        let unsent = self.nb_frag - uncoded;
+        let parity = (sent - uncoded).min(self.parity);
+        if losses == 0 || parity == 0 {
+            return losses as u16 + unsent;
+        }
+        let losses = losses as usize;
+        self.receive(lost, &mut scratch.received);
+        // What was not sent yet was not received.
+        for (i, word) in scratch.received.iter_mut().enumerate() {
+            *word &= below(parity, i);
+        }
+        let words = usize::from(parity).div_ceil(64);
+        self.gather(lost, words, losses.next_multiple_of(LANES), scratch);
+        let mut dependent = 0;
+        eliminate(scratch, words, losses, |pivot| {
+            dependent += u16::from(pivot.is_none());
+            true
+        });
+        dependent
+    }
+
     /// [`complete_at`](Self::complete_at), a receiver's worth of work that is worth wide registers.
     #[inline(always)]
     fn find(&self, lost: &[u64], scratch: &mut RankScratch) -> Option<u16> {
@@ -129,6 +163,22 @@ impl Job for CompleteAt<'_> {
     }
 }
 
+struct Missing<'a> {
+    columns: &'a ParityColumns,
+    lost: &'a [u64],
+    sent: u16,
+    scratch: &'a mut RankScratch,
+}
+
+impl Job for Missing<'_> {
+    type Output = u16;
+
+    #[inline(always)]
+    fn run<S: Simd>(self, _simd: S) -> u16 {
+        self.columns.count_missing(self.lost, self.sent, self.scratch)
+    }
+}
+
 /// Memory that [`ParityColumns::complete_at`] works in.
 #[derive(Debug, Clone, Default)]
 pub struct RankScratch {
@@ -145,18 +195,40 @@ const SPARE: usize = 8;
 const LANES: usize = 8;
 
 /// The latest of the rows that are pivots of the first `losses` columns; `None` if they depend on each other.
+#[inline(always)]
+fn latest_pivot(scratch: &mut RankScratch, words: usize, losses: usize) -> Option<usize> {
+    let mut latest = Some(0);
+    eliminate(scratch, words, losses, |pivot| {
+        latest = latest.max(pivot).filter(|_| pivot.is_some());
+        latest.is_some()
+    });
+    latest
+}
+
+/// Tells each of the first `losses` columns' pivot row, or that it depends on those before, while `tell` wants more.
 ///
 /// Each column in turn has its earliest one taken off all that follow. So the pivots are the earliest rows that
 /// are independent, whatever the order of the columns.
 #[inline(always)]
-fn latest_pivot(scratch: &mut RankScratch, words: usize, losses: usize) -> Option<usize> {
+fn eliminate(
+    scratch: &mut RankScratch,
+    words: usize,
+    losses: usize,
+    mut tell: impl FnMut(Option<usize>) -> bool,
+) {
     let count = losses.next_multiple_of(LANES);
     let columns = &mut scratch.columns[..words * count];
-    let mut latest = 0;
     for i in 0..losses {
-        let word = (0..words).find(|word| columns[word * count + i] != 0)?;
+        let Some(word) = (0..words).find(|word| columns[word * count + i] != 0) else {
+            if tell(None) {
+                continue;
+            }
+            return;
+        };
         let pivot = columns[word * count + i].trailing_zeros();
-        latest = latest.max(word * 64 + pivot as usize);
+        if !tell(Some(word * 64 + pivot as usize)) {
+            return;
+        }
         // Columns before this one are done with; so is this one, from which the pivot takes all.
         let start = i / LANES * LANES;
         if word + 1 == words {
@@ -187,7 +259,6 @@ fn latest_pivot(scratch: &mut RankScratch, words: usize, losses: usize) -> Optio
             }
         }
     }
-    Some(latest)
 }
 
 /// The bits of word `i` whose positions are below `end`.

@@ -4,6 +4,7 @@
 //! drawn from the same numbers as in the [`World`](crate::world::World); whether it is complete, and with which
 //! fragment, is a question of rank. Four octets are kept of each device.
 
+pub mod campaign;
 mod report;
 
 use std::num::NonZero;
@@ -131,6 +132,7 @@ fn check(scenario: &Scenario) -> Result<(), SimError> {
         (scenario.faults != Faults::default(), "faulty devices"),
         (scenario.parity_rules().len() > 1, "packages of both versions"),
         (scenario.redundancy == Redundancy::Rounds, "rounds"),
+        (scenario.redundancy == Redundancy::Adaptive, "adaptive policy"),
         (scenario.external.is_some(), "external devices"),
     ];
     match kinds.into_iter().find(|(has, _)| *has) {

@@ -108,7 +108,7 @@ impl Way {
 }
 
 impl Air {
-    pub(super) fn new(scenario: &Scenario, group: &DeviceGroup, device: u32) -> Self {
+    pub(crate) fn new(scenario: &Scenario, group: &DeviceGroup, device: u32) -> Self {
         let reach = in_reach(scenario, device).map(|gateway| Reach::new(scenario, group, device, gateway));
         let draws = |stream| Draws::new(scenario.seed, device, stream);
         Self {

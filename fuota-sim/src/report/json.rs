@@ -15,9 +15,10 @@ use serde_json::Value;
 use sha2::{Digest, Sha256};
 
 use super::{
-    class_name, complete_by_group, failed, failures, joules, kind_name, rounded, seconds, weaknesses,
+    class_name, complete_by_group, failed, failures, joules, kind_name, policy_name, rounded, seconds,
+    suspects, weaknesses,
 };
-use crate::record::{ExternalRecord, RoundRecord, RunRecord};
+use crate::record::{ExternalRecord, PollRecord, RoundRecord, RunRecord};
 use crate::scenario::{DeviceGroup, Link, Scenario};
 use crate::world::{KEEP_BYTES, START};
 
@@ -36,6 +37,14 @@ pub struct Report {
     cause: Option<CauseReport>,
     devices: usize,
     complete: u32,
+    /// Of these, devices that said so, or were complete before.
+    confirmed: u32,
+    /// Of these, devices that kept silent when only those that miss something were to answer.
+    inferred: u32,
+    /// Of these, devices that are not complete: what only the simulator can know.
+    inferred_wrongly: usize,
+    /// Devices whose counts of missing fragments are not believed.
+    suspects: Vec<String>,
     failed: u32,
     /// Complete devices of each group of the fleet.
     groups: Vec<GroupOutcome>,
@@ -67,6 +76,10 @@ pub struct Report {
     external: Vec<ExternalDevice>,
     stages: Vec<Stage>,
     rounds: Vec<Round>,
+    /// Polls of the adaptive policy.
+    polls: Vec<Poll>,
+    /// Batches of fragments, the first round included.
+    batches: usize,
     /// The first [`LISTED`] of them.
     warnings: Vec<WarningReport>,
     warnings_total: usize,
@@ -145,6 +158,19 @@ struct Round {
 }
 
 #[derive(Clone, Debug, Serialize)]
+struct Poll {
+    poll: u16,
+    /// Sent before it, in all.
+    fragments: u16,
+    answers: u32,
+    largest_missing: Option<u8>,
+    suspects: u32,
+    /// Fragments sent because of it.
+    batch: u16,
+    ended_s: f64,
+}
+
+#[derive(Clone, Debug, Serialize)]
 struct WarningReport {
     kind: &'static str,
     text: String,
@@ -172,7 +198,9 @@ pub(crate) struct Parameters {
     image_sha256: String,
     fleet: Vec<Group>,
     gateways: usize,
-    /// Percent; `null` without FEC.
+    /// How losses are made good.
+    policy: &'static str,
+    /// Percent; `null` but for fixed parity.
     redundancy: Option<Value>,
     region: &'static str,
     dr: u8,
@@ -262,6 +290,10 @@ impl Report {
             cause: record.outcome.cause.map(CauseReport::new),
             devices: record.devices.len(),
             complete: record.outcome.complete,
+            confirmed: record.outcome.complete - record.outcome.inferred,
+            inferred: record.outcome.inferred,
+            inferred_wrongly: record.devices.iter().filter(|device| device.is_wrongly_inferred()).count(),
+            suspects: suspects(record).map(|device| device.report.dev_eui.to_string()).collect(),
             failed: record.outcome.failed,
             groups: scenario
                 .fleet
@@ -292,6 +324,8 @@ impl Report {
             external: record.external.iter().map(ExternalDevice::new).collect(),
             stages: record.stages.iter().map(|stage| Stage::new(stage, record)).collect(),
             rounds: record.rounds.iter().map(|round| Round::new(round, record)).collect(),
+            polls: record.polls.iter().map(|poll| Poll::new(poll, record)).collect(),
+            batches: record.rounds.len().max(1 + record.polls.iter().filter(|poll| poll.batch > 0).count()),
             warnings: warnings
                 .map(|warning| WarningReport { kind: warning.name(), text: warning.to_string() })
                 .collect(),
@@ -356,6 +390,20 @@ impl Round {
     }
 }
 
+impl Poll {
+    fn new(poll: &PollRecord, record: &RunRecord) -> Self {
+        Self {
+            poll: poll.poll,
+            fragments: poll.fragments,
+            answers: poll.answers,
+            largest_missing: poll.largest,
+            suspects: poll.suspects,
+            batch: poll.batch,
+            ended_s: seconds(poll.ended.since(record.started)),
+        }
+    }
+}
+
 impl Parameters {
     pub(crate) fn new(scenario: &Scenario) -> Self {
         // Configuration values are shown as a TOML file would write them; of what occurs there, JSON writes the
@@ -383,6 +431,7 @@ impl Parameters {
             image_sha256: hex::encode(Sha256::digest(&scenario.image)),
             fleet: scenario.fleet.iter().map(|group| Group::new(group, scenario)).collect(),
             gateways: scenario.gateways.len(),
+            policy: policy_name(scenario.redundancy),
             redundancy: match scenario.redundancy {
                 Redundancy::Fec(percent) => Some(value(percent.to_string())),
                 Redundancy::Rounds | Redundancy::Adaptive => None,

@@ -6,7 +6,7 @@ use std::time::Duration;
 use comfy_table::{CellAlignment, Table};
 use fuota_engine::campaign::spec::{Kind, Redundancy};
 
-use super::{RULED, class_name, failed, failures, humanise, kind_name, seconds};
+use super::{RULED, class_name, failed, failures, humanise, kind_name, seconds, suspects};
 use crate::record::RunRecord;
 use crate::scenario::Scenario;
 
@@ -41,6 +41,9 @@ fn write_summary(out: &mut String, scenario: &Scenario, record: &RunRecord) -> s
     if record.rounds.len() > 1 {
         writeln!(out, "{}", rounds(record).trim_fmt())?;
     }
+    if !record.polls.is_empty() {
+        writeln!(out, "Polls     {}", polls(record))?;
+    }
     if scenario.kind != Kind::MulticastSetup {
         writeln!(out, "Fragments {} sent", record.frames)?;
     }
@@ -52,6 +55,20 @@ fn write_summary(out: &mut String, scenario: &Scenario, record: &RunRecord) -> s
     )?;
     writeln!(out, "Duration  {} (virtual time)", humanise(record.duration))?;
     writeln!(out, "Devices   {} of {devices} complete{}", outcome.complete, compared(scenario, record))?;
+    if outcome.inferred > 0 {
+        let wrongly = record.devices.iter().filter(|device| device.is_wrongly_inferred()).count();
+        writeln!(
+            out,
+            "          {} of these inferred from silence, {wrongly} of them wrongly",
+            outcome.inferred
+        )?;
+    }
+    let suspects: Vec<_> = suspects(record).map(|device| device.report.dev_eui.to_string()).collect();
+    if !suspects.is_empty() {
+        let more = if suspects.len() > NAMED { " …" } else { "" };
+        let named = suspects.iter().take(NAMED).cloned().collect::<Vec<_>>().join(", ");
+        writeln!(out, "Doubted   {}: {named}{more}", suspects.len())?;
+    }
     if outcome.failed > 0 {
         write_failures(out, record)?;
     }
@@ -86,6 +103,12 @@ fn image(scenario: &Scenario, record: &RunRecord) -> String {
         "{} octets = {nb_frag} fragments of {frag_size} octets (padding {padding}) {redundancy}",
         scenario.image.len()
     )
+}
+
+/// What each poll asked for, in order.
+fn polls(record: &RunRecord) -> String {
+    let batches: Vec<_> = record.polls.iter().map(|poll| poll.batch.to_string()).collect();
+    format!("{}, then {} fragments", batches.len(), batches.join(", "))
 }
 
 /// What proves that the complete devices are: their octets or, in large fleets for most, their decoder's rank.

@@ -40,10 +40,10 @@ use self::agenda::{Agenda, Happening};
 use self::backhaul::Backhaul;
 use self::flights::Flights;
 use self::observe::Journal;
-use self::spec::{nodes, spec};
+use self::spec::nodes;
 
 pub(crate) use self::gateways::Gateways;
-pub(crate) use self::spec::block;
+pub(crate) use self::spec::{block, spec};
 use crate::external::StartError;
 use crate::fleet::Fleet;
 use crate::frame::FrameError;

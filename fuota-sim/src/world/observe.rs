@@ -4,7 +4,7 @@ use fuota_engine::campaign::Progress;
 use fuota_engine::campaign::event::{Event, StageKind, StageReport, Warning};
 use fuota_engine::time::GpsInstant;
 
-use crate::record::{RoundRecord, TimelinePoint};
+use crate::record::{PollRecord, RoundRecord, TimelinePoint};
 
 /// Someone who watches a run. Called only when something changes.
 pub trait Observer {
@@ -28,6 +28,7 @@ impl Observer for () {}
 pub(super) struct Journal {
     timeline: Vec<TimelinePoint>,
     rounds: Vec<RoundRecord>,
+    polls: Vec<PollRecord>,
     warnings: Vec<Warning>,
     session_start: Option<GpsInstant>,
     /// What was last told.
@@ -42,6 +43,9 @@ impl Journal {
         match *event {
             Event::RoundEnded { round, complete, outstanding } => {
                 self.rounds.push(RoundRecord { round, complete, outstanding, ended: at });
+            }
+            Event::Polled { poll, fragments, answers, largest, suspects, batch, .. } => {
+                self.polls.push(PollRecord { poll, fragments, answers, largest, suspects, batch, ended: at });
             }
             Event::Warning(warning) => self.warnings.push(warning),
             Event::SessionScheduled { start, .. } => self.session_start = Some(start),
@@ -75,6 +79,10 @@ impl Journal {
 
     pub(super) fn rounds(&self) -> &[RoundRecord] {
         &self.rounds
+    }
+
+    pub(super) fn polls(&self) -> &[PollRecord] {
+        &self.polls
     }
 
     pub(super) const fn session_start(&self) -> Option<GpsInstant> {

@@ -48,6 +48,7 @@ impl World {
             duration: self.decided_at.unwrap_or(self.now).since(START),
             stages: self.campaign.stages().to_vec(),
             rounds: self.journal.rounds().to_vec(),
+            polls: self.journal.polls().to_vec(),
             bytes_checked: u32::try_from(checked).unwrap_or(u32::MAX),
             external: self.external(&devices),
             devices,

@@ -60,7 +60,7 @@ pub(crate) fn block(scenario: &Scenario) -> Result<Option<Block>, PlanError> {
 }
 
 /// The campaign that the scenario describes.
-pub(super) fn spec(scenario: &Scenario) -> CampaignSpec {
+pub(crate) fn spec(scenario: &Scenario) -> CampaignSpec {
     let parameters = GroupParameters {
         id: GroupId(0),
         mc_group_id: McGroupId::MIN,

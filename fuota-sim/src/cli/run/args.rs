@@ -80,16 +80,20 @@ pub(crate) struct RunArgs {
     #[arg(long, value_name = "P", value_parser = probability)]
     pub(crate) uplink_loss: Option<f64>,
 
-    /// Parity fragments in percent of the uncoded ones, 0 to 1000, decimals allowed [default: 30]
+    /// How losses are made good [default: fixed, with --no-fec carousel]
+    #[arg(long, value_name = "POLICY", value_enum, conflicts_with = "no_fec")]
+    pub(crate) policy: Option<PolicyArg>,
+
+    /// Parity fragments in percent of the uncoded ones, 0 to 1000, decimals allowed; policy fixed [default: 30]
     #[arg(long, value_name = "PERCENT", value_parser = redundancy, conflicts_with = "no_fec")]
     pub(crate) redundancy: Option<Percent>,
 
-    /// No parity: rounds of the uncoded fragments until enough devices are complete
+    /// No parity: rounds of the uncoded fragments until enough devices are complete; as --policy carousel
     #[arg(long)]
     pub(crate) no_fec: bool,
 
-    /// Most rounds without parity, the first included [default: 10]
-    #[arg(long, value_name = "N", requires = "no_fec", value_parser = RangedU64ValueParser::<u16>::new().range(1..=1000))]
+    /// Most rounds without parity, the first included; policy carousel [default: 10]
+    #[arg(long, value_name = "N", value_parser = RangedU64ValueParser::<u16>::new().range(1..=1000))]
     pub(crate) rounds_max: Option<u16>,
 
     /// Region of the fleet: EU868, US915 or AS923 [default: EU868]
@@ -188,6 +192,17 @@ pub(crate) enum KindArg {
     Binary,
     /// A firmware image on every device, installed and verified
     Firmware,
+}
+
+/// How losses are made good.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum PolicyArg {
+    /// Parity fragments once, as many as --redundancy says
+    Fixed,
+    /// Rounds of the uncoded fragments, up to --rounds-max
+    Carousel,
+    /// Parity in batches, as much as polls of the devices ask for
+    Adaptive,
 }
 
 fn version(text: &str) -> Result<Version, &'static str> {

@@ -55,6 +55,14 @@ pub(super) enum RunError {
         /// The fleet.
         devices: u32,
     },
+    /// A flag goes with another policy only.
+    #[error("{flag} goes with {needs} only")]
+    Policy {
+        /// Which flag.
+        flag: &'static str,
+        /// What it goes with.
+        needs: &'static str,
+    },
     /// The region's dwell time is no choice.
     #[error(transparent)]
     DwellTime(#[from] NoDwellTime),

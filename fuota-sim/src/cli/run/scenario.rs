@@ -9,7 +9,7 @@ use fuota_engine::config::{Config, IgnoredKey};
 use fuota_proto::{PingSlotPeriodicity, Version};
 
 use super::super::values::{ClassArg, with_dwell_time};
-use super::args::{KindArg, RunArgs};
+use super::args::{KindArg, PolicyArg, RunArgs};
 use super::error::RunError;
 use crate::external::{ExternalDevices, SILENCE};
 use crate::image;
@@ -125,19 +125,37 @@ fn apply_campaign(args: &RunArgs, scenario: &mut Scenario) -> Result<(), RunErro
     set(&mut scenario.package_version, args.package_version.map(version));
     scenario.ack_reception |= args.ack_reception;
     scenario.session_start = args.session_start.or(scenario.session_start);
-    set(&mut scenario.redundancy, args.redundancy.map(Redundancy::Fec));
-    if args.redundancy.is_some() && args.scenario.is_some() {
-        scenario.config.frag_redundancy_max = None;
-    }
-    if args.no_fec {
-        scenario.redundancy = Redundancy::Rounds;
-    }
+    apply_policy(args, scenario)?;
     set(&mut scenario.max_duration, args.max_duration);
     let config = &mut scenario.config;
     set(&mut config.success_threshold, args.success_threshold);
     set(&mut config.msg_retries, args.msg_retries);
     set(&mut config.datafrag_loops_max, args.rounds_max);
     config.fsize = args.frag_size.or(config.fsize);
+    Ok(())
+}
+
+/// How losses are made good.
+fn apply_policy(args: &RunArgs, scenario: &mut Scenario) -> Result<(), RunError> {
+    let policy = if args.no_fec { Some(PolicyArg::Carousel) } else { args.policy };
+    if args.redundancy.is_some() && policy.is_some_and(|policy| policy != PolicyArg::Fixed) {
+        return Err(RunError::Policy { flag: "--redundancy", needs: "--policy fixed" });
+    }
+    set(&mut scenario.redundancy, args.redundancy.map(Redundancy::Fec));
+    if args.redundancy.is_some() && args.scenario.is_some() {
+        scenario.config.frag_redundancy_max = None;
+    }
+    match (policy, scenario.redundancy) {
+        (Some(PolicyArg::Carousel), _) => scenario.redundancy = Redundancy::Rounds,
+        (Some(PolicyArg::Adaptive), _) => scenario.redundancy = Redundancy::Adaptive,
+        (Some(PolicyArg::Fixed), Redundancy::Rounds | Redundancy::Adaptive) => {
+            scenario.redundancy = Scenario::default().redundancy;
+        }
+        (Some(PolicyArg::Fixed), Redundancy::Fec(_)) | (None, _) => {}
+    }
+    if args.rounds_max.is_some() && scenario.redundancy != Redundancy::Rounds {
+        return Err(RunError::Policy { flag: "--rounds-max", needs: "--policy carousel (or --no-fec)" });
+    }
     Ok(())
 }
 

@@ -130,6 +130,22 @@ fn campaign(scenario: &mut Scenario, keys: &schema::Campaign, place: &Place<'_>)
         let message = "`code` compares codes where only losses count: `start = \"transfer\"` is expected";
         return Err(place.wrong(code.span(), message));
     }
+    if let Some(policy) = &keys.policy {
+        if keys.fec.is_some() {
+            return Err(place.wrong(policy.span(), "either `policy` or `fec` is expected, not both"));
+        }
+        let is_fixed = *policy.get_ref() == schema::Policy::Fixed;
+        if !is_fixed && (keys.redundancy.is_some() || keys.parity.is_some()) {
+            return Err(
+                place.wrong(policy.span(), "`redundancy` and `parity` go with the policy `fixed` only")
+            );
+        }
+        match policy.get_ref() {
+            schema::Policy::Fixed => {}
+            schema::Policy::Carousel => scenario.redundancy = Redundancy::Rounds,
+            schema::Policy::Adaptive => scenario.redundancy = Redundancy::Adaptive,
+        }
+    }
     match (&keys.image, &keys.image_size) {
         (Some(_), Some(size)) => {
             return Err(place.wrong(size.span(), "either `image` or `image_size` is expected, not both"));

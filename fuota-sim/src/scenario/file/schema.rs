@@ -41,6 +41,7 @@ pub(super) struct Campaign {
     pub(super) ack_reception: bool,
     pub(super) image: Option<Spanned<PathBuf>>,
     pub(super) image_size: Option<Spanned<u32>>,
+    pub(super) policy: Option<Spanned<Policy>>,
     pub(super) redundancy: Option<Share>,
     pub(super) parity: Option<Spanned<u16>>,
     pub(super) fec: Option<Spanned<bool>>,
@@ -49,6 +50,14 @@ pub(super) struct Campaign {
     pub(super) session_start: Option<Span>,
     pub(super) firmware_version: Option<VersionText>,
     pub(super) reboot_time: Option<Span>,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub(super) enum Policy {
+    Fixed,
+    Carousel,
+    Adaptive,
 }
 
 #[derive(Clone, Copy, Default, Deserialize)]

@@ -1,0 +1,386 @@
+//! A whole campaign with a fleet of any size: the engine that servers run, and devices of which only what reaches them
+//! counts.
+//!
+//! Set-up costs nothing here: every request of it is answered at once. From the first fragment on everything counts:
+//! each frame on air is lost on each device as in the [`World`](crate::world::World), polls too; status answers leave
+//! after a random delay, collide with others on their channel (ALOHA, no capture), and get lost on their way.
+
+mod fleet;
+mod oracle;
+mod uplinks;
+
+use std::collections::{BTreeMap, VecDeque};
+use std::time::Duration;
+
+use fuota_engine::airtime::Modulation;
+use fuota_engine::campaign::Campaign;
+use fuota_engine::campaign::event::{DeviceStatus, Event, Outcome};
+use fuota_engine::campaign::io::{
+    DeriveOrder, Derived, Dest, GroupOrder, GroupReport, Input, Output, Report, Transmit,
+};
+use fuota_engine::campaign::plan::{Block, Plan};
+use fuota_engine::campaign::spec::{CampaignSpec, DeviceClass};
+use fuota_engine::ids::DevEui;
+use fuota_engine::time::GpsInstant;
+use fuota_proto::fragmentation::v1 as frag;
+use fuota_proto::multicast::v1 as mc;
+use fuota_proto::{Command, EncryptedMcKey, FragCount, Mic, TimeToStart};
+
+use self::fleet::{Bits, block};
+pub use self::oracle::{Reference, reference, rounds};
+use self::uplinks::Uplinks;
+use crate::fleet::Fleet;
+use crate::scenario::Scenario;
+use crate::world::{START, SimError, spec};
+
+/// Octets of a FragSessionStatusAns (TS004-1.0.0 §3.2).
+const STATUS_ANS_LEN: usize = 5;
+
+/// Devices that always say that they miss so many fragments, whatever they hold: the first ones of the fleet.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Liars {
+    /// How many.
+    pub devices: u32,
+    /// What they say.
+    pub missing: u8,
+}
+
+/// What a campaign took from its first fragment on, and what became of it.
+#[derive(Clone, Debug)]
+pub struct CampaignRecord {
+    /// How it ended.
+    pub outcome: Outcome,
+    /// Fragments on air.
+    pub fragments: u32,
+    /// Polls of the adaptive policy.
+    pub polls: u16,
+    /// Gateway airtime of fragments, polls and what was sent to single devices.
+    pub airtime: Duration,
+    /// Airtime of the devices' answers.
+    pub uplink_airtime: Duration,
+    /// From the session's start to the decision.
+    pub duration: Duration,
+    /// Devices that do hold the block.
+    pub holding: u32,
+    /// Devices that count as complete and are not.
+    pub wrong: u32,
+    /// Devices whose counts are not believed.
+    pub suspects: Vec<DevEui>,
+}
+
+/// Lets a campaign happen from its first fragment on.
+///
+/// # Errors
+/// [`SimError::Plan`] for a campaign that cannot be carried out, [`SimError::Stalled`] for a fault of the program.
+pub fn campaign(scenario: &Scenario, liars: Liars) -> Result<CampaignRecord, SimError> {
+    let plan = Plan::new(set_up(spec(scenario)))?;
+    let Some(block) = block(&plan) else { return Err(SimError::NotInTransfer { what: "set-up alone" }) };
+    let mut stage = Stage::new(scenario, plan, block, liars);
+    loop {
+        match stage.outcome {
+            Some(outcome) => return Ok(stage.record(outcome)),
+            None => stage.step()?,
+        }
+    }
+}
+
+/// The campaign of a fleet that is set up at once: every device can be asked at any time, and the session begins a
+/// minute later.
+fn set_up(mut spec: CampaignSpec) -> CampaignSpec {
+    for device in &mut spec.devices {
+        device.class = DeviceClass::C;
+        // Nobody speaks but to answer, and nobody is missed for it.
+        device.uplink_period = Duration::from_secs(86_400);
+    }
+    spec.config.mcsession_delay = Some(Duration::from_secs(60));
+    spec.max_duration = Duration::from_secs(100 * 86_400);
+    spec
+}
+
+/// Something on the agenda.
+enum Happening {
+    /// A downlink has left the antennas.
+    Sent(Transmit),
+    /// A device has something to say.
+    Speaks(u32),
+    /// An uplink ends.
+    Heard(u32),
+}
+
+struct Stage<'a> {
+    scenario: &'a Scenario,
+    campaign: Campaign,
+    names: Fleet,
+    bits: Bits,
+    uplinks: Uplinks,
+    downlink: Option<Modulation>,
+    liars: Liars,
+    now: GpsInstant,
+    agenda: BTreeMap<(GpsInstant, u64), Happening>,
+    serial: u64,
+    /// Requests of the set-up stages, to be answered before time goes on.
+    requests: VecDeque<Transmit>,
+    timer: Option<GpsInstant>,
+    session: Option<GpsInstant>,
+    decided: Option<GpsInstant>,
+    outcome: Option<Outcome>,
+    fragments: u32,
+    polls: u16,
+    airtime: Duration,
+}
+
+impl<'a> Stage<'a> {
+    fn new(scenario: &'a Scenario, plan: Plan, block: Block, liars: Liars) -> Self {
+        let devices = scenario.devices();
+        let over = u32::from(block.frames()) * (100 + u32::from(scenario.config.adaptive_excess_max)) / 100;
+        let most = u16::try_from(over).unwrap_or(u16::MAX).max(block.frames());
+        let window = Duration::from_secs(plan.block_ack_delay().window_s().into());
+        let modulation =
+            |rate: Option<fuota_engine::region::DataRateParameters>| rate.map(|rate| rate.modulation);
+        let uplink = modulation(scenario.region.uplink(scenario.uplink_data_rate));
+        let answer = uplink.map_or(Duration::ZERO, |modulation| modulation.uplink(STATUS_ANS_LEN));
+        Self {
+            scenario,
+            names: Fleet::new(scenario.seed, devices, scenario.faults),
+            bits: Bits::new(scenario, block, most),
+            uplinks: Uplinks::new(devices, window, answer, scenario.region.uplink_channels()),
+            downlink: modulation(scenario.region.downlink(scenario.data_rate)),
+            campaign: Campaign::new(plan, START),
+            liars,
+            now: START,
+            agenda: BTreeMap::new(),
+            serial: 0,
+            requests: VecDeque::new(),
+            timer: None,
+            session: None,
+            decided: None,
+            outcome: None,
+            fragments: 0,
+            polls: 0,
+            airtime: Duration::ZERO,
+        }
+    }
+
+    fn schedule(&mut self, at: GpsInstant, happening: Happening) {
+        self.serial += 1;
+        self.agenda.insert((at, self.serial), happening);
+    }
+
+    fn step(&mut self) -> Result<(), SimError> {
+        self.drain();
+        if self.outcome.is_some() {
+            return Ok(());
+        }
+        if let Some(request) = self.requests.pop_front() {
+            self.answer(&request);
+            return Ok(());
+        }
+        let next = self.agenda.first_key_value().map(|(&(at, _), _)| at);
+        match (self.timer, next) {
+            (Some(timer), next) if next.is_none_or(|next| timer <= next) => {
+                self.now = self.now.max(timer);
+                self.campaign.handle(self.now, Input::Timeout);
+            }
+            (_, Some(_)) => {
+                if let Some(((at, _), happening)) = self.agenda.pop_first() {
+                    self.now = self.now.max(at);
+                    self.happen(happening);
+                }
+            }
+            (_, None) => return Err(SimError::Stalled { at: self.now }),
+        }
+        Ok(())
+    }
+
+    /// Does what the campaign wants until it waits.
+    fn drain(&mut self) {
+        loop {
+            match self.campaign.poll_output() {
+                Output::Wait(until) => {
+                    self.timer = until;
+                    return;
+                }
+                Output::Finished(outcome) => self.outcome = Some(outcome),
+                Output::Group(GroupOrder::Provision(parameters)) => {
+                    let report = GroupReport::Provisioned { next_fcnt: 0 };
+                    self.campaign.handle(self.now, Input::Group { id: parameters.id, report });
+                }
+                Output::Derive(order) => self.derive(order),
+                Output::Transmit(transmit) => self.transmit(transmit),
+                Output::Event(Event::SessionScheduled { start, .. }) => self.session = Some(start),
+                Output::Event(Event::Polled { poll, .. }) => self.polls = poll,
+                Output::Event(Event::Decided(_)) => self.decided = Some(self.now),
+                Output::Group(_) | Output::Cancel(_) | Output::Persist(_) | Output::Event(_) => {}
+            }
+        }
+    }
+
+    fn derive(&mut self, order: DeriveOrder) {
+        let (device, value) = match order {
+            DeriveOrder::McKey { device, .. } => (device, Derived::McKey(EncryptedMcKey([0; 16]))),
+            DeriveOrder::BlockMic { device, .. } => (device, Derived::BlockMic(Mic([0; 4]))),
+            _ => return,
+        };
+        self.campaign.handle(self.now, Input::Derived { device, value });
+    }
+
+    fn transmit(&mut self, transmit: Transmit) {
+        let is_set_up = self.bits.sent() == 0 && matches!(transmit.dest, Dest::Unicast(_));
+        if is_set_up {
+            self.requests.push_back(transmit);
+            return;
+        }
+        let framed =
+            |modulation: Modulation| modulation.framed(transmit.payload.len(), self.scenario.framing);
+        let airtime = self.downlink.map_or(Duration::ZERO, framed);
+        // What is wound up after the end is no part of the transfer.
+        if self.decided.is_none() {
+            self.airtime += airtime;
+        }
+        self.schedule(transmit.not_before.max(self.now) + airtime, Happening::Sent(transmit));
+    }
+
+    fn happen(&mut self, happening: Happening) {
+        match happening {
+            Happening::Sent(transmit) => self.sent(&transmit),
+            Happening::Speaks(device) => {
+                if let Some(air) = self.bits.air(device) {
+                    let end = self.uplinks.speak(device, air, self.now);
+                    self.schedule(end, Happening::Heard(device));
+                }
+            }
+            Happening::Heard(device) => {
+                let gateways = self.bits.alive(self.now);
+                let air = self.bits.air(device);
+                if air.is_some_and(|air| self.uplinks.is_heard(device, air, gateways)) {
+                    self.report(device);
+                }
+            }
+        }
+    }
+
+    /// A downlink after the set-up: a fragment or a status request.
+    fn sent(&mut self, transmit: &Transmit) {
+        let command = frag::Downlink::commands(&transmit.payload).next().and_then(Result::ok);
+        match (transmit.dest, command) {
+            (Dest::Multicast(_), Some(frag::Downlink::DataFragment(fragment))) => {
+                self.fragments += 1;
+                debug_assert_eq!(fragment.n.get(), self.bits.sent() + 1);
+                self.bits.fragment(self.now);
+            }
+            (Dest::Multicast(_), Some(frag::Downlink::FragSessionStatusReq(request))) => {
+                self.bits.on_air(self.now);
+                for device in 0..self.scenario.devices() {
+                    if self.bits.heard_last(device) {
+                        self.ask(device, request.participants);
+                    }
+                }
+            }
+            (Dest::Unicast(name), Some(frag::Downlink::FragSessionStatusReq(request))) => {
+                if let Some(device) = self.names.find(name) {
+                    self.ask(device, request.participants);
+                }
+            }
+            _ => {}
+        }
+        let report = Report::Sent { at: self.now };
+        self.campaign.handle(self.now, Input::Downlink { id: transmit.id, report });
+    }
+
+    /// A device is asked for its status; one answer at a time waits for its moment.
+    fn ask(&mut self, device: u32, participants: bool) {
+        let answers = participants || self.lies(device) || self.bits.missing(device) > 0;
+        let Some(air) = self.bits.air(device).filter(|_| answers) else { return };
+        if let Some(at) = self.uplinks.answer_at(device, air, self.now) {
+            self.schedule(at, Happening::Speaks(device));
+        }
+    }
+
+    const fn lies(&self, device: u32) -> bool {
+        device < self.liars.devices
+    }
+
+    /// A status answer reaches the campaign.
+    fn report(&mut self, device: u32) {
+        let missing = if self.lies(device) { self.liars.missing.into() } else { self.bits.missing(device) };
+        let answer = frag::FragSessionStatusAns {
+            nb_frag_received: FragCount::MIN,
+            frag_index: fuota_proto::FragIndex::MIN,
+            missing_frag: u8::try_from(missing).unwrap_or(u8::MAX),
+            not_enough_matrix_memory: false,
+        };
+        self.uplink(Fleet::dev_eui(device), self.scenario.config.fmcport, &answer);
+    }
+
+    fn uplink<'c>(&mut self, from: DevEui, port: u8, command: &impl Command<'c>) {
+        let mut buffer = [0; 16];
+        let Ok(len) = command.encode_to_slice(&mut buffer) else { return };
+        let payload = buffer.get(..len).unwrap_or_default();
+        self.campaign.handle(self.now, Input::Uplink { from, port, payload, received: self.now });
+    }
+
+    /// Answers a request of the set-up stages as a device that accepts everything.
+    fn answer(&mut self, request: &Transmit) {
+        let Dest::Unicast(from) = request.dest else { return };
+        let report = Report::Sent { at: self.now };
+        self.campaign.handle(self.now, Input::Downlink { id: request.id, report });
+        let config = &self.scenario.config;
+        let (fucport, fmcport) = (config.fucport, config.fmcport);
+        if request.port == fmcport {
+            if let Some(Ok(frag::Downlink::FragSessionSetupReq(setup))) =
+                frag::Downlink::commands(&request.payload).next()
+            {
+                let answer = frag::FragSessionSetupAns {
+                    encoding_unsupported: false,
+                    not_enough_memory: false,
+                    frag_session_index_not_supported: false,
+                    wrong_descriptor: false,
+                    frag_index: setup.frag_index,
+                };
+                self.uplink(from, fmcport, &answer);
+            }
+            return;
+        }
+        match mc::Downlink::commands(&request.payload).next() {
+            Some(Ok(mc::Downlink::McGroupSetupReq(setup))) => {
+                let answer = mc::McGroupSetupAns { mc_group_id: setup.mc_group_id, id_error: false };
+                self.uplink(from, fucport, &answer);
+            }
+            Some(Ok(mc::Downlink::McClassCSessionReq(session))) => {
+                let start = self.now.nearest(session.session_time.get());
+                let seconds = u32::try_from(start.since(self.now).as_secs()).unwrap_or(u32::MAX);
+                let starts_in = TimeToStart::saturating(seconds);
+                self.uplink(
+                    from,
+                    fucport,
+                    &mc::McClassCSessionAns::accepting(session.mc_group_id, starts_in),
+                );
+            }
+            _ => {}
+        }
+    }
+
+    fn record(&mut self, outcome: Outcome) -> CampaignRecord {
+        let reports: Vec<_> = self.campaign.devices().collect();
+        let (mut holding, mut wrong) = (0, 0);
+        for (device, report) in (0..).zip(&reports) {
+            let holds = self.bits.missing(device) == 0;
+            holding += u32::from(holds);
+            wrong += u32::from(report.counts_as_complete() && !holds);
+            debug_assert!(holds || report.status != DeviceStatus::Complete);
+        }
+        let suspects = reports.iter().filter(|report| report.suspect && !report.counts_as_complete());
+        let (start, end) = (self.session.unwrap_or(START), self.decided.unwrap_or(self.now));
+        CampaignRecord {
+            outcome,
+            fragments: self.fragments,
+            polls: self.polls,
+            airtime: self.airtime,
+            uplink_airtime: self.uplinks.airtime(),
+            duration: end.since(start),
+            holding,
+            wrong,
+            suspects: suspects.map(|report| report.dev_eui).collect(),
+        }
+    }
+}
