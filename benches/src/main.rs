@@ -37,6 +37,15 @@ struct Options {
     /// All sizes, fleets and seeds of the campaigns instead of a few: takes most of an hour
     #[arg(long)]
     full: bool,
+    /// Seeds of the campaigns [default: 3, with --full 30]
+    #[arg(long, value_name = "N")]
+    seeds: Option<u64>,
+    /// Devices of the campaigns [default: 1000, with --full 10000 too]
+    #[arg(long, value_name = "N")]
+    devices: Option<u32>,
+    /// Uncoded fragments of the campaigns [default: 215, with --full 429 and 1000 too]
+    #[arg(long, value_name = "N")]
+    fragments: Option<u16>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]

@@ -14,8 +14,8 @@ use fuota_sim::scenario::{DeviceGroup, Link, Scenario};
 use fuota_sim::world::SimError;
 
 use self::channels::{Channel, channels};
-use crate::Options;
 use crate::report::{Figure, Row, Section};
+use crate::{Options, instructions};
 
 /// Octets of a fragment: as many as EU868 DR5 carries.
 const FRAG_SIZE: u8 = 239;
@@ -39,8 +39,16 @@ struct Run {
 }
 
 pub(crate) fn run(options: &Options) -> Result<Vec<Section>, Box<dyn Error>> {
+    if options.callgrind || instructions::inside() {
+        // Frames and airtime are no matter of instructions.
+        return Ok(Vec::new());
+    }
     let (seeds, sizes, fleets): (u64, &[u16], &[u32]) =
         if options.full { (30, &[215, 429, 1000], &[1_000, 10_000]) } else { (3, &[215], &[1_000]) };
+    let seeds = options.seeds.unwrap_or(seeds);
+    let (size, fleet) = (options.fragments.map(|size| [size]), options.devices.map(|fleet| [fleet]));
+    let (sizes, fleets) =
+        (size.as_ref().map_or(sizes, |size| size), fleet.as_ref().map_or(fleets, |fleet| fleet));
     let mut sections = Vec::new();
     for &devices in fleets {
         let mut rows = Vec::new();
