@@ -216,6 +216,7 @@ impl DeviceStatus {
         match self {
             Self::Running => "RUNNING",
             Self::Complete => "COMPLETE",
+            Self::Inferred => "INFERRED",
             Self::AlreadyUpToDate => "ALREADY_UP_TO_DATE",
             Self::Failed { .. } => "FAILED",
         }

@@ -176,6 +176,7 @@ fn report(n: u64, status: DeviceStatus) -> DeviceReport {
         status,
         requests: 7,
         missing_frag: Some(3),
+        suspect: false,
         since: GpsInstant::from_secs(1_400_000_000),
     }
 }
