@@ -112,10 +112,15 @@ pub(crate) fn run(options: &Options) -> Result<Vec<Section>, Box<dyn Error>> {
         ("encode, geometric mean", mean(3), mean(4), Some(5.0)),
     ];
     Ok(vec![
-        Section { subject: "codec", title: "one command, against lrwn 4.13", rows, summary: allocations },
         Section {
             subject: "codec",
-            title: "over these commands",
+            title: "one command, against lrwn 4.13".into(),
+            rows,
+            summary: allocations,
+        },
+        Section {
+            subject: "codec",
+            title: "over these commands".into(),
             rows: means.map(|(name, ours, peer, target)| mean_row(name, (ours, peer), unit, target)).into(),
             summary: Vec::new(),
         },

@@ -10,7 +10,7 @@ pub(crate) struct Section {
     /// The subject that they are of.
     pub(crate) subject: &'static str,
     /// What was measured.
-    pub(crate) title: &'static str,
+    pub(crate) title: String,
     /// One line per case.
     pub(crate) rows: Vec<Row>,
     /// What the lines come to.
@@ -156,7 +156,7 @@ mod tests {
         let encode = Comparison { target: Some(5.0), ..Comparison::with_peer("encode", 2.0, 12.0, "ns") };
         let decode = Comparison { allocations: Some(3), ..Comparison::with_peer("decode", 4.0, 10.0, "ns") };
         let row = |name: &str, comparisons| Row { name: name.to_owned(), figures: Vec::new(), comparisons };
-        let section = |subject, rows| Section { subject, title: "", rows, summary: Vec::new() };
+        let section = |subject, rows| Section { subject, title: String::new(), rows, summary: Vec::new() };
         let sections = [
             section("codec", vec![row("AppTimeReq", vec![encode, decode])]),
             section("fec", vec![row("RAM", vec![Comparison::with_limit(1024.0, 1100.0, "octets")])]),

@@ -55,14 +55,14 @@ pub(crate) fn run(options: &Options) -> Result<Vec<Section>, Box<dyn Error>> {
     }
     let mut sections = vec![Section {
         subject: "fec",
-        title: "the same work, ours and the peer's in turns",
+        title: "the same work, ours and the peer's in turns".into(),
         rows,
         summary: Vec::new(),
     }];
     if !options.callgrind {
         sections.push(Section {
             subject: "fec",
-            title: "limits",
+            title: "limits".into(),
             rows: cases::limits()?,
             summary: Vec::new(),
         });

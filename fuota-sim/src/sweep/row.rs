@@ -130,7 +130,7 @@ impl Tail {
             outcome: if transfer.succeeded() { "SUCCEEDED" } else { "FAILED" },
             cause: String::new(),
             figures: METRICS.iter().map(|metric| (metric.of_transfer)(transfer, &report)).collect(),
-            differences: expected(expect).then(|| expect.differences_in_transfer(transfer)),
+            differences: expected(expect).then(|| expect.differences_in_transfer(scenario, transfer)),
         }
     }
 
