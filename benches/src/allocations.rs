@@ -1,7 +1,7 @@
-//! How often an operation allocates.
+//! How often an operation allocates, and how much memory it holds at most.
 
 use std::alloc::{GlobalAlloc, Layout, System};
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 
 use crate::measure::Repeated;
 
@@ -14,8 +14,21 @@ pub(crate) fn count(operation: &mut Repeated<'_>) -> u64 {
     COUNT.load(Ordering::Relaxed) - before
 }
 
+/// What `operation` returns, and the most octets that it held at any moment. What was allocated before must not be
+/// freed in it.
+pub(crate) fn peak<T>(operation: impl FnOnce() -> T) -> (T, usize) {
+    HELD.store(0, Ordering::Relaxed);
+    PEAK.store(0, Ordering::Relaxed);
+    COUNTING.store(true, Ordering::Relaxed);
+    let result = operation();
+    COUNTING.store(false, Ordering::Relaxed);
+    (result, PEAK.load(Ordering::Relaxed))
+}
+
 static COUNTING: AtomicBool = AtomicBool::new(false);
 static COUNT: AtomicU64 = AtomicU64::new(0);
+static HELD: AtomicUsize = AtomicUsize::new(0);
+static PEAK: AtomicUsize = AtomicUsize::new(0);
 
 #[global_allocator]
 static ALLOCATOR: Counting = Counting;
@@ -25,10 +38,21 @@ static ALLOCATOR: Counting = Counting;
 struct Counting;
 
 impl Counting {
-    fn note(&self) {
-        if COUNTING.load(Ordering::Relaxed) {
-            COUNT.fetch_add(1, Ordering::Relaxed);
+    fn is_on(&self) -> bool {
+        COUNTING.load(Ordering::Relaxed)
+    }
+
+    fn took(&self, octets: usize) {
+        COUNT.fetch_add(1, Ordering::Relaxed);
+        let held = HELD.fetch_add(octets, Ordering::Relaxed).wrapping_add(octets);
+        // What was held before counting began may have been freed: then the sum is below zero.
+        if held < usize::MAX / 2 {
+            PEAK.fetch_max(held, Ordering::Relaxed);
         }
+    }
+
+    fn gave_back(&self, octets: usize) {
+        HELD.fetch_sub(octets, Ordering::Relaxed);
     }
 }
 
@@ -37,18 +61,27 @@ impl Counting {
 #[allow(unsafe_code)]
 unsafe impl GlobalAlloc for Counting {
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
-        self.note();
+        if self.is_on() {
+            self.took(layout.size());
+        }
         // SAFETY: the caller's promise is passed on.
         unsafe { System.alloc(layout) }
     }
 
     unsafe fn realloc(&self, block: *mut u8, layout: Layout, new_size: usize) -> *mut u8 {
-        self.note();
+        if self.is_on() {
+            // Both are held while octets move.
+            self.took(new_size);
+            self.gave_back(layout.size());
+        }
         // SAFETY: the caller's promise is passed on; the block came from the system's allocator.
         unsafe { System.realloc(block, layout, new_size) }
     }
 
     unsafe fn dealloc(&self, block: *mut u8, layout: Layout) {
+        if self.is_on() {
+            self.gave_back(layout.size());
+        }
         // SAFETY: the caller's promise is passed on; the block came from the system's allocator.
         unsafe { System.dealloc(block, layout) }
     }

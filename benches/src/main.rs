@@ -7,6 +7,7 @@ mod fec;
 mod instructions;
 mod measure;
 mod report;
+mod sim;
 
 use std::io;
 use std::process::ExitCode;
@@ -56,6 +57,8 @@ enum Subject {
     Fec,
     /// Redundancy policies on the same losses, the whole engine in the loop
     Campaign,
+    /// The simulator, against a published figure
+    Sim,
 }
 
 impl Subject {
@@ -64,6 +67,7 @@ impl Subject {
             Self::Codec => codec::run(options),
             Self::Fec => fec::run(options),
             Self::Campaign => campaign::run(options),
+            Self::Sim => sim::run(options),
         }
     }
 }
