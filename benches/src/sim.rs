@@ -60,7 +60,7 @@ pub(crate) fn run(options: &Options) -> Result<Vec<Section>, Box<dyn Error>> {
     ];
     let title =
         "sim: receptions per second of processor time; the peer's figure is a published one".to_owned();
-    Ok(vec![Section { title, rows, summary: Vec::new() }])
+    Ok(vec![Section { subject: "sim", title, rows, summary: Vec::new() }])
 }
 
 /// Receptions per second: more is better, so that the ratio is ours ÷ peer's.
@@ -72,14 +72,12 @@ fn against_published(name: String, ours: f64, least: f64) -> Row {
         Figure::new("published figure", PUBLISHED / 1e6, "million/s"),
         Figure::new("ratio", ratio, "x"),
     ];
+    let nanoseconds = |per_second: f64| 1e9 / per_second;
     let comparison = Comparison {
-        ours,
-        peer: Some(PUBLISHED),
-        ratio: Some(ratio),
         target: Some(least / PUBLISHED),
-        limit: None,
+        ..Comparison::with_peer("", nanoseconds(ours), nanoseconds(PUBLISHED), "ns")
     };
-    Row { name, figures, comparison: Some(comparison) }
+    Row { name, figures, comparisons: vec![comparison] }
 }
 
 fn limit(name: &str, ours: f64, unit: &'static str, most: f64) -> Row {
@@ -92,8 +90,8 @@ fn reach(name: &str, ours: f64, unit: &'static str, least: f64) -> Row {
 
 fn held(name: &str, ours: f64, unit: &'static str, how: &'static str, limit: f64) -> Row {
     let figures = vec![Figure::new("ours", ours, unit), Figure::new(how, limit, unit)];
-    let comparison = Comparison { ours, peer: None, ratio: None, target: None, limit: Some(limit) };
-    Row { name: name.to_owned(), figures, comparison: Some(comparison) }
+    let comparisons = vec![Comparison::with_limit(ours, limit, unit)];
+    Row { name: name.to_owned(), figures, comparisons }
 }
 
 fn scenario(devices: u32, downlink: Link) -> Scenario {
