@@ -146,7 +146,6 @@ impl Plan {
         self.block_ack_delay
     }
 
-    /// The device at this place of the plan.
     /// The fragmentation session that devices use first.
     #[must_use]
     pub const fn frag_index(&self) -> FragIndex {
@@ -161,6 +160,7 @@ impl Plan {
         McGroupId::from_wire(device.limits.mc_group_ids.first_from(first, 1).unwrap_or(first))
     }
 
+    /// The device at this place of the plan.
     pub(super) fn device(&self, index: u32) -> Option<&DeviceSpec> {
         self.spec.devices.get(index as usize)
     }
