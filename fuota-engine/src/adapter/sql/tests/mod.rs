@@ -93,6 +93,7 @@ async fn people_can_read_it(store: &SqlStore) {
         status,
         requests: 9,
         missing_frag: Some(12),
+        suspect: false,
         since: GpsInstant::from_secs(1_400_000_000),
     });
     store.append(&lease, &told).await.unwrap();
