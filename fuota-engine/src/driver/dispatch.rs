@@ -40,6 +40,7 @@ impl Switchboard {
                 lines.devices.entry(device).or_default().push(id);
             }
             lines.campaigns.insert(id, line);
+            metric::campaigns(lines.campaigns.len());
         });
     }
 
@@ -47,6 +48,7 @@ impl Switchboard {
     pub(super) fn disconnect(&self, id: CampaignId) {
         self.with(|lines| {
             lines.campaigns.remove(&id);
+            metric::campaigns(lines.campaigns.len());
             lines.devices.retain(|_, campaigns| {
                 campaigns.retain(|campaign| *campaign != id);
                 !campaigns.is_empty()
@@ -92,9 +94,6 @@ impl Switchboard {
     }
 
     fn with<T>(&self, with: impl FnOnce(&mut Lines) -> T) -> T {
-        let mut lines = self.lines.lock().unwrap_or_else(PoisonError::into_inner);
-        let answer = with(&mut lines);
-        metric::campaigns(lines.campaigns.len());
-        answer
+        with(&mut self.lines.lock().unwrap_or_else(PoisonError::into_inner))
     }
 }

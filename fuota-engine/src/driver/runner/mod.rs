@@ -108,10 +108,9 @@ impl Runner {
     async fn work(&mut self) -> Result<Outcome, Ended> {
         loop {
             let until = loop {
-                let portion = self.portion();
-                let (until, finished) = (portion.until, portion.finished);
-                self.commit(&portion).await?;
-                for output in portion.outputs {
+                let Portion { records, devices, outputs, until, finished } = self.portion();
+                self.commit(records, devices, finished.is_some()).await?;
+                for output in outputs {
                     self.perform(output).await?;
                 }
                 if let Some(outcome) = finished {
@@ -149,16 +148,16 @@ impl Runner {
     }
 
     /// Makes a portion durable, however long that takes, and then hands receipts back.
-    async fn commit(&mut self, portion: &Portion) -> Result<(), Ended> {
-        if portion.records.is_empty() && portion.devices.is_empty() && portion.finished.is_none() {
+    async fn commit(
+        &mut self,
+        records: Vec<Vec<u8>>,
+        devices: Vec<DeviceReport>,
+        over: bool,
+    ) -> Result<(), Ended> {
+        if records.is_empty() && devices.is_empty() && !over {
             return Ok(());
         }
-        let batch = Batch {
-            first: self.records,
-            records: portion.records.clone(),
-            devices: portion.devices.clone(),
-            standing: self.standing(portion.finished.is_some()),
-        };
+        let batch = Batch { first: self.records, records, devices, standing: self.standing(over) };
         let mut backoff = self.around.settings.backoff();
         let started = std::time::Instant::now();
         loop {
