@@ -10,6 +10,7 @@
 mod affine;
 mod decoder;
 mod draw;
+mod eliminate;
 mod encoder;
 mod inverse;
 mod product;

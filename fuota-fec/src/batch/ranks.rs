@@ -3,6 +3,7 @@
 use alloc::vec;
 use alloc::vec::Vec;
 
+use super::eliminate::{LANES, Lanes, eliminate_by_fours, eliminate_one_by_one};
 use super::rows::ParityRows;
 use super::simd::{Job, Registers, Simd};
 use crate::{Geometry, ParityRule};
@@ -60,7 +61,7 @@ impl ParityColumns {
 
     /// [`missing`](Self::missing), a receiver's worth of work that is worth wide registers.
     #[inline(always)]
-    fn count_missing(&self, lost: &[u64], sent: u16, scratch: &mut RankScratch) -> u16 {
+    fn count_missing<S: Simd>(&self, simd: S, lost: &[u64], sent: u16, scratch: &mut RankScratch) -> u16 {
         let uncoded = sent.min(self.nb_frag);
         let words = lost.iter().take(usize::from(uncoded).div_ceil(64)).enumerate();
         let losses: u32 = words.map(|(i, word)| (word & below(uncoded, i)).count_ones()).sum();
@@ -76,9 +77,8 @@ impl ParityColumns {
             *word &= below(parity, i);
         }
         let words = usize::from(parity).div_ceil(64);
-        self.gather(lost, words, losses.next_multiple_of(LANES), scratch);
         let mut dependent = 0;
-        eliminate(scratch, words, losses, |pivot| {
+        self.pivots(simd, lost, words, losses, scratch, |pivot| {
             dependent += u16::from(pivot.is_none());
             true
         });
@@ -87,7 +87,7 @@ impl ParityColumns {
 
     /// [`complete_at`](Self::complete_at), a receiver's worth of work that is worth wide registers.
     #[inline(always)]
-    fn find(&self, lost: &[u64], scratch: &mut RankScratch) -> Option<u16> {
+    fn find<S: Simd>(&self, simd: S, lost: &[u64], scratch: &mut RankScratch) -> Option<u16> {
         let uncoded = lost.iter().take(usize::from(self.nb_frag).div_ceil(64)).enumerate();
         let losses: u32 = uncoded.map(|(i, word)| (word & below(self.nb_frag, i)).count_ones()).sum();
         if losses == 0 {
@@ -105,10 +105,13 @@ impl ParityColumns {
             return None;
         }
         loop {
-            self.gather(lost, words, losses.next_multiple_of(LANES), scratch);
-            let pivot = latest_pivot(scratch, words, losses);
-            if pivot.is_some() || words == self.stride {
-                return pivot.map(|pivot| self.nb_frag + pivot as u16 + 1);
+            let mut latest = Some(0);
+            self.pivots(simd, lost, words, losses, scratch, |pivot| {
+                latest = latest.max(pivot).filter(|_| pivot.is_some());
+                latest.is_some()
+            });
+            if latest.is_some() || words == self.stride {
+                return latest.map(|pivot| self.nb_frag + pivot as u16 + 1);
             }
             words = self.stride;
         }
@@ -126,25 +129,82 @@ impl ParityColumns {
         }));
     }
 
-    /// The first words of the lost fragments' columns, as far as parity came: all first words, then all second
-    /// ones, `count` of each.
+    /// Tells the pivots of the first `words` words of the lost fragments' columns, as far as parity came.
     #[inline(always)]
-    fn gather(&self, lost: &[u64], words: usize, count: usize, scratch: &mut RankScratch) {
+    fn pivots<S: Simd>(
+        &self,
+        simd: S,
+        lost: &[u64],
+        words: usize,
+        losses: usize,
+        scratch: &mut RankScratch,
+        tell: impl FnMut(Option<usize>) -> bool,
+    ) {
         scratch.columns.clear();
-        scratch.columns.resize(words * count, 0);
-        let mut i = 0;
-        for (position, lost) in lost.iter().take(usize::from(self.nb_frag).div_ceil(64)).enumerate() {
-            let mut left = lost & below(self.nb_frag, position);
-            while left != 0 {
-                let index = position * 64 + left.trailing_zeros() as usize;
-                left &= left - 1;
-                let column = &self.words[index * self.stride..][..words];
-                for (word, (column, received)) in column.iter().zip(&scratch.received).enumerate() {
-                    scratch.columns[word * count + i] = column & received;
+        scratch.columns.resize(words * losses.div_ceil(LANES), [0; LANES]);
+        match words {
+            1 => self.pivots_in::<S, 1>(simd, lost, losses, scratch, tell),
+            2 => self.pivots_in::<S, 2>(simd, lost, losses, scratch, tell),
+            3 => self.pivots_in::<S, 3>(simd, lost, losses, scratch, tell),
+            _ => {
+                let places = (0..losses).map(|i| (i / LANES * words, i % LANES));
+                for (index, (place, lane)) in self.lost(lost).zip(places) {
+                    let column = &self.words[index * self.stride..];
+                    let lanes = scratch.columns[place..][..words].iter_mut();
+                    for (lanes, (column, received)) in lanes.zip(column.iter().zip(&scratch.received)) {
+                        lanes[lane] = column & received;
+                    }
                 }
-                i += 1;
+                eliminate_one_by_one(&mut scratch.columns, words, losses, tell);
             }
         }
+    }
+
+    /// [`pivots`](Self::pivots) for few words.
+    #[inline(always)]
+    #[expect(
+        clippy::needless_range_loop,
+        reason = "loops over constant ranges become straight code, iterators do not"
+    )]
+    fn pivots_in<S: Simd, const W: usize>(
+        &self,
+        simd: S,
+        lost: &[u64],
+        losses: usize,
+        scratch: &mut RankScratch,
+        tell: impl FnMut(Option<usize>) -> bool,
+    ) {
+        let Some(received) = scratch.received.first_chunk::<W>() else { return };
+        let (columns, _) = scratch.columns.as_chunks_mut::<W>();
+        let mut lost = self.lost(lost);
+        for four in &mut *columns {
+            for lane in 0..LANES {
+                let Some(index) = lost.next() else { break };
+                let column = self.words.get(index * self.stride..).and_then(<[u64]>::first_chunk::<W>);
+                if let Some(column) = column {
+                    for word in 0..W {
+                        four[word][lane] = column[word] & received[word];
+                    }
+                }
+            }
+        }
+        eliminate_by_fours(simd, columns, losses, tell);
+    }
+
+    /// The uncoded fragments that are lost.
+    #[inline(always)]
+    fn lost(&self, lost: &[u64]) -> impl Iterator<Item = usize> {
+        let words = lost.iter().take(usize::from(self.nb_frag).div_ceil(64)).enumerate();
+        words.flat_map(|(i, word)| {
+            let mut left = word & below(self.nb_frag, i);
+            core::iter::from_fn(move || {
+                let place = left.trailing_zeros();
+                (left != 0).then(|| {
+                    left &= left - 1;
+                    i * 64 + place as usize
+                })
+            })
+        })
     }
 }
 
@@ -158,8 +218,8 @@ impl Job for CompleteAt<'_> {
     type Output = Option<u16>;
 
     #[inline(always)]
-    fn run<S: Simd>(self, _simd: S) -> Option<u16> {
-        self.columns.find(self.lost, self.scratch)
+    fn run<S: Simd>(self, simd: S) -> Option<u16> {
+        self.columns.find(simd, self.lost, self.scratch)
     }
 }
 
@@ -174,8 +234,8 @@ impl Job for Missing<'_> {
     type Output = u16;
 
     #[inline(always)]
-    fn run<S: Simd>(self, _simd: S) -> u16 {
-        self.columns.count_missing(self.lost, self.sent, self.scratch)
+    fn run<S: Simd>(self, simd: S) -> u16 {
+        self.columns.count_missing(simd, self.lost, self.sent, self.scratch)
     }
 }
 
@@ -183,83 +243,11 @@ impl Job for Missing<'_> {
 #[derive(Debug, Clone, Default)]
 pub struct RankScratch {
     received: Vec<u64>,
-    columns: Vec<u64>,
-    /// All ones for each column that the pivot is added to.
-    masks: Vec<[u64; LANES]>,
+    columns: Vec<Lanes>,
 }
 
 /// Parity fragments more than are lost that are looked at first.
 const SPARE: usize = 8;
-
-/// Columns that are worked on at once.
-const LANES: usize = 8;
-
-/// The latest of the rows that are pivots of the first `losses` columns; `None` if they depend on each other.
-#[inline(always)]
-fn latest_pivot(scratch: &mut RankScratch, words: usize, losses: usize) -> Option<usize> {
-    let mut latest = Some(0);
-    eliminate(scratch, words, losses, |pivot| {
-        latest = latest.max(pivot).filter(|_| pivot.is_some());
-        latest.is_some()
-    });
-    latest
-}
-
-/// Tells each of the first `losses` columns' pivot row, or that it depends on those before, while `tell` wants more.
-///
-/// Each column in turn has its earliest one taken off all that follow. So the pivots are the earliest rows that
-/// are independent, whatever the order of the columns.
-#[inline(always)]
-fn eliminate(
-    scratch: &mut RankScratch,
-    words: usize,
-    losses: usize,
-    mut tell: impl FnMut(Option<usize>) -> bool,
-) {
-    let count = losses.next_multiple_of(LANES);
-    let columns = &mut scratch.columns[..words * count];
-    for i in 0..losses {
-        let Some(word) = (0..words).find(|word| columns[word * count + i] != 0) else {
-            if tell(None) {
-                continue;
-            }
-            return;
-        };
-        let pivot = columns[word * count + i].trailing_zeros();
-        if !tell(Some(word * 64 + pivot as usize)) {
-            return;
-        }
-        // Columns before this one are done with; so is this one, from which the pivot takes all.
-        let start = i / LANES * LANES;
-        if word + 1 == words {
-            let added = columns[word * count + i];
-            for lanes in columns[word * count + start..].as_chunks_mut::<LANES>().0 {
-                for lane in lanes {
-                    *lane ^= added & ((*lane >> pivot & 1).wrapping_neg());
-                }
-            }
-            continue;
-        }
-        scratch.masks.clear();
-        scratch.masks.extend(
-            columns[word * count + start..(word + 1) * count].as_chunks::<LANES>().0.iter().map(|lanes| {
-                let mut masks = [0; LANES];
-                for (mask, lane) in masks.iter_mut().zip(lanes) {
-                    *mask = (lane >> pivot & 1).wrapping_neg();
-                }
-                masks
-            }),
-        );
-        for columns in columns.chunks_exact_mut(count).skip(word) {
-            let added = columns[i];
-            for (lanes, masks) in columns[start..].as_chunks_mut::<LANES>().0.iter_mut().zip(&scratch.masks) {
-                for (lane, mask) in lanes.iter_mut().zip(masks) {
-                    *lane ^= added & mask;
-                }
-            }
-        }
-    }
-}
 
 /// The bits of word `i` whose positions are below `end`.
 #[inline(always)]

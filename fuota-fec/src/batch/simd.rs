@@ -4,6 +4,7 @@
 //! becomes several times as fast. `unsafe` is needed for entering such a second version, and for the few
 //! instructions that plain code does not find; each time a value proves that the machine has been asked.
 
+use super::eliminate::{Four, Lanes};
 use super::remainder::{Block, Modulus};
 
 /// Work that gains from wide registers. `run` has to be `#[inline(always)]`, all the way down.
@@ -23,6 +24,9 @@ pub(super) trait Simd: Copy {
 
     /// [`Modulus::of_states`].
     fn remainders(self, window: u64, modulus: Modulus) -> Block;
+
+    /// [`Four::take_off`].
+    fn take_off<const W: usize>(self, columns: &mut [[Lanes; W]], four: &Four<W>);
 }
 
 /// No assumption at all.
@@ -50,6 +54,11 @@ impl Simd for Plain {
     #[inline(always)]
     fn remainders(self, window: u64, modulus: Modulus) -> Block {
         modulus.of_states(window)
+    }
+
+    #[inline(always)]
+    fn take_off<const W: usize>(self, columns: &mut [[Lanes; W]], four: &Four<W>) {
+        four.take_off(columns);
     }
 }
 
@@ -80,15 +89,17 @@ impl Registers {
 #[allow(unsafe_code, reason = "entering code that was compiled for instructions found at run time")]
 pub(super) mod x86 {
     use core::arch::x86_64::{
-        __m256i, _mm_setr_epi8, _mm256_add_epi16, _mm256_add_ps, _mm256_and_si256,
-        _mm256_broadcastsi128_si256, _mm256_castps_si256, _mm256_cvtepi32_ps, _mm256_gf2p8affine_epi64_epi8,
-        _mm256_min_epu16, _mm256_movemask_epi8, _mm256_mul_ps, _mm256_mullo_epi16, _mm256_permute2x128_si256,
-        _mm256_permutevar8x32_epi32, _mm256_set1_epi16, _mm256_set1_epi32, _mm256_set1_epi64x,
-        _mm256_set1_ps, _mm256_setr_epi32, _mm256_setzero_si256, _mm256_shuffle_epi8, _mm256_srlv_epi32,
-        _mm256_sub_epi16, _mm256_unpackhi_epi16, _mm256_unpacklo_epi16, _mm256_xor_si256,
+        __m256i, _mm_setr_epi8, _mm256_add_epi16, _mm256_add_ps, _mm256_and_si256, _mm256_andnot_si256,
+        _mm256_broadcastsi128_si256, _mm256_castps_si256, _mm256_cmpeq_epi64, _mm256_cvtepi32_ps,
+        _mm256_gf2p8affine_epi64_epi8, _mm256_min_epu16, _mm256_movemask_epi8, _mm256_mul_ps,
+        _mm256_mullo_epi16, _mm256_or_si256, _mm256_permute2x128_si256, _mm256_permutevar8x32_epi32,
+        _mm256_set1_epi16, _mm256_set1_epi32, _mm256_set1_epi64x, _mm256_set1_ps, _mm256_setr_epi32,
+        _mm256_setzero_si256, _mm256_shuffle_epi8, _mm256_srlv_epi32, _mm256_sub_epi16,
+        _mm256_unpackhi_epi16, _mm256_unpacklo_epi16, _mm256_xor_si256,
     };
 
     use super::{Job, Simd};
+    use crate::batch::eliminate::{Four, LANES, Lanes};
     use crate::batch::remainder::{BLOCK, Block, Modulus, STATE, WHOLE};
 
     /// Proof that this machine has AVX2, and what has always come with it: [`detect`](Self::detect) is the only way to one.
@@ -215,12 +226,50 @@ pub(super) mod x86 {
             // SAFETY: `self` proves that the instructions of AVX2 are there.
             unsafe { remainders(window, modulus) }
         }
+
+        #[inline(always)]
+        fn take_off<const W: usize>(self, columns: &mut [[Lanes; W]], four: &Four<W>) {
+            // SAFETY: `self` proves that the instructions of AVX2 are there.
+            unsafe { take_off(columns, four) }
+        }
     }
 
     #[inline]
     #[target_feature(enable = "avx2,bmi1,bmi2,popcnt")]
     fn signs(octets: &[u8; 32]) -> u32 {
         _mm256_movemask_epi8(bytemuck::cast(*octets)).cast_unsigned()
+    }
+
+    #[inline]
+    #[target_feature(enable = "avx2,bmi1,bmi2,popcnt")]
+    fn take_off<const W: usize>(columns: &mut [[Lanes; W]], four: &Four<W>) {
+        let zero = _mm256_setzero_si256();
+        let (mut added, mut pivots) = ([[zero; W]; LANES], [[zero; W]; LANES]);
+        for i in 0..LANES {
+            for word in 0..W {
+                added[i][word] = _mm256_set1_epi64x(four.added[i][word].cast_signed());
+                pivots[i][word] = _mm256_set1_epi64x(four.pivots[i][word].cast_signed());
+            }
+        }
+        for lanes in columns {
+            let mut sums = [zero; W];
+            for (sum, lanes) in sums.iter_mut().zip(&*lanes) {
+                *sum = bytemuck::cast(*lanes);
+            }
+            for (added, pivot) in added.iter().zip(&pivots) {
+                let mut hits = zero;
+                for (sum, pivot) in sums.iter().zip(pivot) {
+                    hits = _mm256_or_si256(hits, _mm256_and_si256(*sum, *pivot));
+                }
+                let misses = _mm256_cmpeq_epi64(hits, zero);
+                for (sum, added) in sums.iter_mut().zip(added) {
+                    *sum = _mm256_xor_si256(*sum, _mm256_andnot_si256(misses, *added));
+                }
+            }
+            for (lanes, sum) in lanes.iter_mut().zip(sums) {
+                *lanes = bytemuck::cast(sum);
+            }
+        }
     }
 
     #[inline]
