@@ -3,6 +3,8 @@
 //! Devices with the same context get the same result from the same octets, so each distinct context opens the
 //! frame once. What a device hears still depends on nothing but its own keys and counter.
 
+use std::sync::Arc;
+
 use fuota_engine::campaign::io::GroupParameters;
 use fuota_engine::device::{Window, WindowClass};
 use fuota_engine::time::GpsInstant;
@@ -16,7 +18,7 @@ use crate::ping::next_slot;
 pub(crate) struct Reception<'a> {
     place: &'a GroupParameters,
     octets: &'a [u8],
-    opened: Vec<(FrameKeys, u32, Option<Opened>)>,
+    opened: Vec<(FrameKeys, u32, Option<Arc<Opened>>)>,
     /// Whether the frame's start is a ping slot of an address and a periodicity.
     slots: Vec<(McAddr, PingSlotPeriodicity, bool)>,
 }
@@ -60,10 +62,10 @@ impl<'a> Reception<'a> {
     }
 
     /// What the frame holds for a device with these keys that expects this counter.
-    pub(crate) fn open(&mut self, keys: &FrameKeys, fcnt: u32) -> Option<&Opened> {
+    pub(crate) fn open(&mut self, keys: &FrameKeys, fcnt: u32) -> Option<&Arc<Opened>> {
         let known = self.opened.iter().position(|(other, counter, _)| *counter == fcnt && other == keys);
         let index = known.unwrap_or_else(|| {
-            self.opened.push((keys.clone(), fcnt, keys.open(fcnt, self.octets)));
+            self.opened.push((keys.clone(), fcnt, keys.open(fcnt, self.octets).map(Arc::new)));
             self.opened.len() - 1
         });
         self.opened.get(index)?.2.as_ref()
@@ -106,7 +108,7 @@ mod tests {
         for _ in 0..2 {
             for (key, fcnt) in [(1, 7), (2, 7), (1, 0x1_0007)] {
                 assert_eq!(
-                    frame.open(&keys(key), fcnt),
+                    frame.open(&keys(key), fcnt).map(AsRef::as_ref),
                     keys(key).open(fcnt, &octets).as_ref(),
                     "{key} {fcnt}"
                 );

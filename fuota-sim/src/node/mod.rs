@@ -2,6 +2,7 @@
 //! one.
 
 mod air;
+mod backlog;
 mod beacon;
 mod clock;
 mod energy;
@@ -23,13 +24,14 @@ use fuota_engine::time::GpsInstant;
 use fuota_proto::firmware::v1::DevVersionAns;
 use fuota_proto::{Descriptor, FragIndex, McGroupId, Version};
 
+use self::backlog::{Backlog, Waiting, is_fragment};
 use self::beacon::Beacons;
 use self::clock::Clock;
 use self::energy::Meter;
 use self::platform::Board;
 use self::plight::Plight;
 use crate::fleet::{Fate, Fleet};
-use crate::frame::{FrameKeys, full_fcnt};
+use crate::frame::{FrameKeys, Opened, full_fcnt};
 use crate::reception::Reception;
 use crate::scenario::{DeviceGroup, RadioEffects, Scenario};
 
@@ -60,6 +62,7 @@ pub(crate) struct Node {
     pub(crate) meter: Meter,
     pub(crate) block: Block,
     fragments: u32,
+    backlog: Backlog,
     /// The radio is taken by a class A exchange until then.
     pub(crate) busy_until: GpsInstant,
     /// When the world looks after it next, periodic uplinks apart.
@@ -99,6 +102,17 @@ pub(crate) enum Block {
     Same,
     /// All of it, and it is not the file.
     Different,
+}
+
+/// What a multicast frame is to a device.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Heard {
+    /// Nothing: it did not listen, or has not the keys.
+    Nothing,
+    /// A fragment after which it still misses some.
+    OneOfMany,
+    /// Something that it may want to act on.
+    News,
 }
 
 /// Payload of an uplink.
@@ -151,6 +165,7 @@ impl Node {
             meter: Meter::new(scenario),
             block: Block::Partial,
             fragments: 0,
+            backlog: Backlog::default(),
             busy_until: GpsInstant::EPOCH,
             wakes_at: None,
             uplink: None,
@@ -165,7 +180,7 @@ impl Node {
         self
     }
 
-    /// Fragments that reached its session, repeats included.
+    /// Fragments that its session was given, repeats included.
     pub(crate) const fn fragments_received(&self) -> u32 {
         self.fragments
     }
@@ -183,8 +198,33 @@ impl Node {
             }
             return;
         }
+        self.catch_up();
         let own = self.clock.own(now);
         self.session.handle(own, Source::Unicast, port, payload, &mut self.board);
+    }
+
+    /// Gives the session the fragments that wait for it.
+    pub(crate) fn catch_up(&mut self) {
+        for Waiting { at, source, opened } in self.backlog.take() {
+            self.give(at, source, &opened);
+        }
+    }
+
+    fn give(&mut self, own: GpsInstant, source: Source, opened: &Opened) {
+        self.session.handle(own, source, opened.port, &opened.payload, &mut self.board);
+        // Kept here because clean-up may delete the session before anybody asks.
+        let indices = (0..).take(SESSIONS).map(FragIndex::from_wire);
+        let received = indices.filter_map(|index| self.session.received(index)).max();
+        self.fragments = received.unwrap_or(self.fragments);
+    }
+
+    /// Whether a payload changes nothing that shows outside the session.
+    fn can_wait(&self, opened: &Opened) -> bool {
+        let missing =
+            (0..).take(SESSIONS).filter_map(|index| self.session.missing(FragIndex::from_wire(index)));
+        opened.port == self.settings.ports.fragmentation
+            && is_fragment(&opened.payload)
+            && missing.min().is_some_and(|missing| !self.backlog.would_do(missing))
     }
 
     /// Whether it neither hears nor speaks.
@@ -193,42 +233,42 @@ impl Node {
     }
 
     /// Takes a multicast frame that was on air from `started` to `now`, if the device listened to all of it and
-    /// its own keys open it. Whether they did.
+    /// its own keys open it.
     pub(crate) fn receive_multicast(
         &mut self,
         now: GpsInstant,
         started: GpsInstant,
         frame: &mut Reception<'_>,
         radio: &RadioEffects,
-    ) -> bool {
+    ) -> Heard {
         if let Some(external) = &mut self.external {
             if radio.half_duplex && self.air.spoke_between(started, now) {
-                return false;
+                return Heard::Nothing;
             }
             let has_failed = external.receive_multicast(now, frame).is_err();
             self.fragments = external.fragments();
             if has_failed {
                 self.fate = Fate::Silent;
             }
-            return true;
+            return Heard::News;
         }
         let Some(window) = self.window.as_mut().filter(|window| window.since <= started) else {
-            return false;
+            return Heard::Nothing;
         };
         if radio.half_duplex && self.air.spoke_between(started, now) {
-            return false;
+            return Heard::Nothing;
         }
         if let Some(beacons) = &mut window.beacons
             && !beacons.still_followed(started, radio)
         {
-            return false;
+            return Heard::Nothing;
         }
         for group in &mut self.groups {
             if !frame.is_heard(&window.place, group.keys.mc_addr, started) {
                 continue;
             }
             let fcnt = full_fcnt(group.next_fcnt, frame.fcnt_low());
-            if let Some(opened) = frame.open(&group.keys, fcnt) {
+            if let Some(opened) = frame.open(&group.keys, fcnt).cloned() {
                 // A counter is good for one frame (LoRaWAN 1.0.3 §4.3.1.5).
                 group.next_fcnt = fcnt.saturating_add(1);
                 let source = Source::Multicast { group: group.mc_group_id, fcnt };
@@ -236,15 +276,16 @@ impl Node {
                     self.meter.received(now.since(started));
                 }
                 let own = self.clock.own(now);
-                self.session.handle(own, source, opened.port, &opened.payload, &mut self.board);
-                // Kept here because clean-up may delete the session before anybody asks.
-                let indices = (0..).take(SESSIONS).map(FragIndex::from_wire);
-                let received = indices.filter_map(|index| self.session.received(index)).max();
-                self.fragments = received.unwrap_or(self.fragments);
-                return true;
+                if self.can_wait(&opened) {
+                    self.backlog.push(Waiting { at: own, source, opened });
+                    return Heard::OneOfMany;
+                }
+                self.catch_up();
+                self.give(own, source, &opened);
+                return Heard::News;
             }
         }
-        false
+        Heard::Nothing
     }
 
     /// Lets the session catch up with the time and do what it wants. `image` is what the data block should be.
@@ -259,6 +300,7 @@ impl Node {
                 Action::Sleep(None)
             });
         }
+        self.catch_up();
         self.board.busy = now < self.busy_until;
         loop {
             let own = self.clock.own(now);
@@ -307,6 +349,7 @@ impl Node {
 
     /// Starts anew: what is in RAM is lost, groups and sessions included.
     pub(crate) fn reboot(&mut self, now: GpsInstant) {
+        self.catch_up();
         self.close(now);
         let is_new = self.board.install();
         self.session = DeviceSession::with_settings(self.settings);

@@ -9,6 +9,7 @@ use fuota_engine::time::GpsInstant;
 use super::agenda::Happening;
 use super::observe::Observer;
 use super::{SimError, World};
+use crate::node::Heard;
 use crate::reception::Reception;
 use crate::server::{Carries, Multicast, OnAir, Queued, RX1_DELAY, RX2_DELAY};
 
@@ -120,13 +121,13 @@ impl World {
     ) -> Result<(), SimError> {
         let Some(node) = self.nodes.get_mut(device as usize) else { return Ok(()) };
         let lost = node.air.loses_multicast(alive);
-        if lost
-            || node.is_away(started)
-            || !node.receive_multicast(self.now, started, frame, &self.scenario.radio)
-        {
+        if lost || node.is_away(started) {
             return Ok(());
         }
-        self.look_after(device)
+        match node.receive_multicast(self.now, started, frame, &self.scenario.radio) {
+            Heard::Nothing | Heard::OneOfMany => Ok(()),
+            Heard::News => self.look_after(device),
+        }
     }
 
     /// Something was queued for a device: its windows after its last uplink may still be to come.

@@ -232,6 +232,7 @@ impl World {
             self.step(observer)?;
         }
         self.settle_meters();
+        self.nodes.iter_mut().for_each(Node::catch_up);
         self.record()
     }
 

@@ -6,10 +6,11 @@ use std::time::Duration;
 use fuota_engine::campaign::spec::Redundancy;
 use fuota_engine::config::Config;
 use fuota_engine::percent::Percent;
+use fuota_proto::PackageVersion;
 
 use super::*;
 use crate::node::Block;
-use crate::scenario::{DeviceGroup, Link};
+use crate::scenario::{DeviceGroup, Link, Reboots};
 use crate::server::{Carries, RX1_DELAY, RX2_DELAY};
 
 fn scenario() -> Scenario {
@@ -135,4 +136,35 @@ fn beyond_the_first_thousand_devices_are_held_by_rank() {
     assert_eq!(by_rank, 5);
     assert_eq!(record.bytes_checked + 5, record.outcome.complete);
     assert!(record.outcome.complete > 950);
+}
+
+/// Fragments may wait until something else happens to a device; given one by one, as they come, they lead to the same
+/// record, whatever else befalls the devices.
+#[test]
+fn fragments_that_wait_change_nothing() {
+    let one_by_one = |scenario: &Scenario| {
+        let mut world = World::new(scenario).unwrap();
+        world.drain(&mut ()).unwrap();
+        while world.outcome.is_none() {
+            world.step(&mut ()).unwrap();
+            world.nodes.iter_mut().for_each(Node::catch_up);
+        }
+        world.settle_meters();
+        world.record().unwrap()
+    };
+    let adaptive = Scenario { redundancy: Redundancy::Adaptive, ..scenario() };
+    let rounds = Scenario { redundancy: Redundancy::Rounds, ..scenario() };
+    let mut reporting = Scenario { package_version: PackageVersion::V2, ..scenario() };
+    reporting.ack_reception = true;
+    let mut rebooting = scenario();
+    for keeps_fragments in [true, false] {
+        let fragments = (Percent::whole(20), Percent::whole(80));
+        let reboots = Reboots { share: 1.0, fragments, takes: Duration::from_secs(30), keeps_fragments };
+        rebooting.fleet.push(DeviceGroup { devices: 5, reboots: Some(reboots), ..DeviceGroup::default() });
+    }
+    for scenario in [scenario(), adaptive, rounds, reporting, rebooting] {
+        let record = World::new(&scenario).unwrap().run(&mut (), &AtomicBool::new(false)).unwrap();
+        assert_eq!(format!("{record:?}"), format!("{:?}", one_by_one(&scenario)));
+        assert!(record.devices.iter().any(|device| device.holds_block));
+    }
 }
