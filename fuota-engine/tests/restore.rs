@@ -170,6 +170,32 @@ fn records_lead_to_the_same_state_at_every_drained_moment() {
 }
 
 #[test]
+fn records_tell_again_what_was_told() {
+    let retold = |spec: &CampaignSpec, records: Vec<Record>| {
+        let (mut restore, mut events) = (Restore::new(Plan::new(spec.clone()).unwrap()), Vec::new());
+        for record in records {
+            restore.retell(record, &mut |event| events.push(event)).unwrap();
+        }
+        events
+    };
+    for (name, spec) in every_kind() {
+        let mut whole = Stage::new(spec.clone());
+        whole.run();
+        assert_eq!(retold(&spec, whole.records.clone()), whole.events, "{name}");
+        // Through a crash nothing is told twice, and nothing is missing.
+        let decided = |events: &[Event]| events.iter().filter(|e| matches!(e, Event::Decided(_))).count();
+        let ended = |events: &[Event]| events.iter().filter(|e| matches!(e, Event::StageEnded(_))).count();
+        for crash in 1..=whole.outputs {
+            let mut stage = Stage::new(spec.clone()).crash_after(crash);
+            stage.run();
+            let events = retold(&spec, stage.records.clone());
+            assert_eq!(decided(&events), 1, "{name}: crash after output {crash}");
+            assert_eq!(ended(&events), ended(&whole.events), "{name}: crash after output {crash}");
+        }
+    }
+}
+
+#[test]
 fn records_that_make_no_campaign_are_refused() {
     let plan = || Plan::new(spec(2)).unwrap();
     assert!(matches!(Restore::new(plan()).finish(START), Err(RestoreError::Empty)));

@@ -7,7 +7,7 @@
 use alloc::vec::Vec;
 use core::time::Duration;
 
-use super::event::Warning;
+use super::event::{Event, Warning};
 #[cfg(feature = "records")]
 use super::format::FormatError;
 use super::io::{Derived, GroupOrder, GroupReport, Input, Order, Output, Report};
@@ -148,12 +148,41 @@ impl Restore {
     /// # Errors
     /// [`RestoreError`] if the record cannot be this campaign's next one.
     pub fn apply(&mut self, record: Record) -> Result<(), RestoreError> {
+        self.replay(record, &mut |_| {})
+    }
+
+    /// Applies the next record and tells what the campaign said over it, for accounts of what is past. Told again is
+    /// all that was ever told, once, also what nobody had heard when the campaign was interrupted.
+    ///
+    /// # Errors
+    /// [`RestoreError`] if the record cannot be this campaign's next one.
+    pub fn retell(&mut self, record: Record, tell: &mut dyn FnMut(Event)) -> Result<(), RestoreError> {
+        self.replay(record, tell)?;
+        if let Some(campaign) = &mut self.campaign {
+            campaign.outputs.retain(|output| match output {
+                Output::Event(event) => {
+                    tell(event.clone());
+                    false
+                }
+                _ => true,
+            });
+        }
+        Ok(())
+    }
+
+    /// The campaign as the records so far leave it; `None` before the first.
+    #[must_use]
+    pub const fn campaign(&self) -> Option<&Campaign> {
+        self.campaign.as_ref()
+    }
+
+    fn replay(&mut self, record: Record, tell: &mut dyn FnMut(Event)) -> Result<(), RestoreError> {
         let at = self.applied;
         self.applied += 1;
         match (record.entry, &mut self.campaign, self.plan.take()) {
             (Entry::Started, None, Some(plan)) => self.campaign = Some(Campaign::new(plan, record.at)),
             (Entry::Started, ..) | (_, None, _) => return Err(RestoreError::Start { at }),
-            (entry, Some(campaign), _) => campaign.replay(at, record.at, entry)?,
+            (entry, Some(campaign), _) => campaign.replay(at, record.at, entry, tell)?,
         }
         Ok(())
     }
@@ -191,7 +220,13 @@ impl Campaign {
         [config.fucport, config.fmcport, config.aclksynport, config.fdmport].contains(&port)
     }
 
-    fn replay(&mut self, place: u64, at: GpsInstant, entry: Entry) -> Result<(), RestoreError> {
+    fn replay(
+        &mut self,
+        place: u64,
+        at: GpsInstant,
+        entry: Entry,
+        tell: &mut dyn FnMut(Event),
+    ) -> Result<(), RestoreError> {
         let devices = self.roster.indices().end;
         let name = |campaign: &Self, device: u32| {
             let member = campaign.roster.get(device).map(|member| member.dev_eui);
@@ -215,7 +250,13 @@ impl Campaign {
             // The same outputs as then; they have had their effect, or will be handed over again at the end.
             Entry::Drained => {
                 self.now = self.now.max(at);
-                while !matches!(self.poll_output(), Output::Wait(_)) {}
+                loop {
+                    match self.poll_output() {
+                        Output::Wait(_) => break,
+                        Output::Event(event) => tell(event),
+                        _ => {}
+                    }
+                }
             }
         }
         self.journal.clear();
