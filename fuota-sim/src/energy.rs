@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use serde::{Deserialize, Serialize};
+
 /// Currents of a radio, by what it does.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Profile {
@@ -31,7 +33,7 @@ pub const PROFILES: &[(&str, Profile)] = &[
 pub(crate) const EMPTY_WINDOW_SYMBOLS: u32 = 5;
 
 /// How long a radio was in each state.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RadioTime {
     /// Listening or receiving.
     pub rx: Duration,

@@ -12,6 +12,8 @@ mod fleet;
 pub mod forecast;
 mod frame;
 mod image;
+#[cfg(unix)]
+mod live;
 mod node;
 mod picture;
 mod ping;

@@ -5,6 +5,7 @@ use std::time::Duration;
 use fuota_engine::campaign::event::{DeviceReport, DeviceStatus, Outcome, StageKind, StageReport, Warning};
 use fuota_engine::ids::DevEui;
 use fuota_engine::time::GpsInstant;
+use serde::{Deserialize, Serialize};
 
 use crate::energy::RadioTime;
 use crate::external::Failure;
@@ -121,7 +122,7 @@ impl DeviceRecord {
 }
 
 /// Devices that had got so far at a moment.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct TimelinePoint {
     /// The moment.
     pub at: GpsInstant,

@@ -3,6 +3,7 @@
 mod codec;
 mod console;
 mod fec;
+mod live;
 mod plan;
 mod run;
 mod stop;
@@ -27,6 +28,8 @@ struct Cli {
 enum Verb {
     /// One campaign in virtual time: image, fleet and radio in, report out
     Run(Box<run::RunArgs>),
+    /// Go on with a campaign that was started with `run --store` and whose node is gone; takes the same flags
+    Resume(Box<run::RunArgs>),
     /// What would it take: fragments, airtime, duration, energy, chance of success
     Plan(Box<plan::PlanArgs>),
     /// Grids of parameters and many seeds: tables and pictures with intervals
@@ -58,6 +61,7 @@ pub fn main() -> ExitCode {
     let outcome = match Cli::try_parse() {
         Ok(cli) => match cli.verb {
             Verb::Run(args) => run::run(&args),
+            Verb::Resume(args) => run::resume(&args),
             Verb::Plan(args) => plan::run(&args),
             Verb::Sweep(args) => sweep::run(&args),
             Verb::Fec(verb) => fec::run(verb),

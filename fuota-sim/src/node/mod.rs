@@ -23,6 +23,7 @@ use fuota_engine::device::{
 use fuota_engine::time::GpsInstant;
 use fuota_proto::firmware::v1::DevVersionAns;
 use fuota_proto::{Descriptor, FragIndex, McGroupId, Version};
+use serde::{Deserialize, Serialize};
 
 use self::backlog::{Backlog, Waiting, is_fragment};
 use self::beacon::Beacons;
@@ -92,7 +93,7 @@ struct Window {
 }
 
 /// What a device holds of the data block.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) enum Block {
     /// Not all of it.
     Partial,

@@ -4,9 +4,10 @@ use std::time::Duration;
 
 use fuota_engine::time::GpsInstant;
 use fuota_proto::fragmentation::v1::Downlink;
+use serde::{Deserialize, Serialize};
 
 /// Time on air and fragments.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
 pub(crate) struct Account {
     fragment_port: u8,
     /// Fragments on air, repeats included.

@@ -116,18 +116,23 @@ impl Server {
         &self.account
     }
 
-    /// Hosts a group under the key that only this server and the devices know. Returns its next frame counter; a
-    /// group that is there already goes on.
+    /// Hosts a group under the key that only this server and the devices know. Returns its next frame counter.
     pub(crate) fn provision(&mut self, parameters: GroupParameters) -> u32 {
-        if let Some(group) = self.group.as_mut().filter(|group| group.parameters == parameters) {
-            return group.next_fcnt;
-        }
         let mc_addr = parameters.mc_addr;
         let keys = FrameKeys {
             mc_addr,
             mc_app_s_key: self.mc_key.mc_app_s_key(mc_addr),
             mc_nwk_s_key: self.mc_key.mc_nwk_s_key(mc_addr),
         };
+        self.host(parameters, keys)
+    }
+
+    /// Hosts a group under keys that somebody brings. Returns its next frame counter; a group that is there already
+    /// goes on.
+    pub(crate) fn host(&mut self, parameters: GroupParameters, keys: FrameKeys) -> u32 {
+        if let Some(group) = self.group.as_mut().filter(|group| group.parameters == parameters) {
+            return group.next_fcnt;
+        }
         self.group = Some(Group { parameters, keys, next_fcnt: 0 });
         0
     }
@@ -189,6 +194,11 @@ impl Server {
     /// Withdraws a downlink. Whether it was still queued.
     pub(crate) fn withdraw(&mut self, id: TxId) -> bool {
         self.queues.remove(id)
+    }
+
+    /// Every downlink that is queued, and how many of them are for the group.
+    pub(crate) fn queued(&self) -> (Vec<TxId>, usize) {
+        self.queues.ids()
     }
 
     /// Whether anything is queued for a device.

@@ -67,6 +67,12 @@ impl Queues {
         Some(transmit)
     }
 
+    /// Every one that waits, and how many of them wait for the group.
+    pub(crate) fn ids(&self) -> (Vec<TxId>, usize) {
+        let all = self.unicast.iter().flatten().chain(&self.multicast);
+        (all.map(|waiting| waiting.id).collect(), self.multicast.len())
+    }
+
     /// Takes one out, wherever it waits. Whether it did.
     pub(crate) fn remove(&mut self, id: TxId) -> bool {
         let queue = match self.places.remove(&id) {

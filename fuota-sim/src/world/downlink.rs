@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use fuota_engine::campaign::io::{Input, Report, Transmit};
+use fuota_engine::campaign::io::{Input, Refusal, Report, Transmit};
 use fuota_engine::ids::TxId;
 use fuota_engine::time::GpsInstant;
 
@@ -14,14 +14,11 @@ use crate::reception::Reception;
 use crate::server::{Carries, Multicast, OnAir, Queued, RX1_DELAY, RX2_DELAY};
 
 impl World {
-    /// The campaign hands over a downlink.
-    pub(super) fn transmit(&mut self, transmit: Transmit) -> Result<(), SimError> {
+    /// The campaign hands over a downlink. Why it is not taken, if it is not.
+    pub(super) fn transmit(&mut self, transmit: Transmit) -> Result<Option<Refusal>, SimError> {
         let Transmit { id, expires_at, .. } = transmit;
         match self.server.enqueue(transmit) {
-            Err(refusal) => {
-                self.campaign.handle(self.now, Input::Downlink { id, report: Report::Refused(refusal) });
-                return Ok(());
-            }
+            Err(refusal) => return Ok(Some(refusal)),
             Ok(Queued::Unicast(device)) => self.open_window(device),
             Ok(Queued::Multicast) => self.serve_multicast()?,
         }
@@ -30,7 +27,7 @@ impl World {
             let too_late = GpsInstant::from_micros(expires_at.as_micros() + 1);
             self.agenda.at(too_late.max(self.now), Happening::Expiry(id));
         }
-        Ok(())
+        Ok(None)
     }
 
     /// A device opens its first receive window.
@@ -87,7 +84,7 @@ impl World {
                 }
             }
         }
-        self.campaign.handle(self.now, Input::Downlink { id, report: Report::Sent { at: self.now } });
+        self.mind.handle(self.now, Input::Downlink { id, report: Report::Sent { at: self.now } });
         self.drain(observer)?;
         self.serve_multicast()
     }

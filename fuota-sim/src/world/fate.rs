@@ -38,7 +38,7 @@ impl World {
 
     /// Accounts for what radios did until now, if another phase of the campaign begins.
     pub(super) fn note_phase(&mut self) {
-        let stage = self.campaign.progress().stage;
+        let stage = self.mind.progress().stage;
         let phase = match stage.cmp(&StageKind::DataFragment) {
             Ordering::Less => Phase::SetUp,
             Ordering::Equal => Phase::Transfer,

@@ -15,6 +15,8 @@ mod downlink;
 mod fate;
 mod flights;
 mod gateways;
+mod live;
+mod mind;
 mod observe;
 mod outcome;
 mod spec;
@@ -28,21 +30,24 @@ use std::collections::VecDeque;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use fuota_engine::campaign::Campaign;
-use fuota_engine::campaign::event::{Event, Outcome};
+use fuota_engine::campaign::event::Outcome;
 use fuota_engine::campaign::io::{
     DeriveOrder, Derived, GroupOrder, GroupReport, Input, Order, Output, Report,
 };
 use fuota_engine::campaign::plan::{GroupPlan, Plan, PlanError};
-use fuota_engine::ids::DevEui;
+use fuota_engine::ids::{DevEui, TxId};
 use fuota_engine::time::GpsInstant;
 
 use self::agenda::{Agenda, Happening};
 use self::backhaul::Backhaul;
 use self::flights::Flights;
+use self::mind::Mind;
 use self::observe::Journal;
 use self::spec::nodes;
 
 pub(crate) use self::gateways::Gateways;
+pub(crate) use self::mind::Told;
+pub(crate) use self::outcome::{Holdings, recount};
 pub(crate) use self::spec::{block, spec};
 use crate::external::StartError;
 use crate::fleet::Fleet;
@@ -106,7 +111,7 @@ pub enum SimError {
 pub struct World {
     scenario: Scenario,
     fleet: Fleet,
-    campaign: Campaign,
+    mind: Mind,
     plan: PlanFacts,
     server: Server,
     nodes: Vec<Node>,
@@ -125,8 +130,6 @@ pub struct World {
     on_air: VecDeque<OnAir>,
     /// The moment for which a look at the multicast queue is on the agenda.
     multicast_at: Option<GpsInstant>,
-    /// When the end was decided; clean-up may have followed.
-    decided_at: Option<GpsInstant>,
     outcome: Option<Outcome>,
     journal: Journal,
 }
@@ -167,6 +170,10 @@ impl World {
     /// [`SimError::Plan`] for a campaign that cannot be carried out, [`SimError::External`] if a process cannot be
     /// started.
     pub fn new(scenario: &Scenario) -> Result<Self, SimError> {
+        Self::of(scenario, |plan| Mind::Inside(Box::new(Campaign::new(plan, START))))
+    }
+
+    fn of(scenario: &Scenario, mind: impl FnOnce(Plan) -> Mind) -> Result<Self, SimError> {
         let Scenario { seed, faults, .. } = *scenario;
         let devices = scenario.devices();
         let fleet = Fleet::new(seed, devices, faults);
@@ -175,7 +182,7 @@ impl World {
         let mut world = Self {
             scenario: scenario.clone(),
             fleet,
-            campaign: Campaign::new(plan, START),
+            mind: mind(plan),
             plan: facts,
             server: Server::new(
                 fleet,
@@ -196,7 +203,6 @@ impl World {
             timeouts_at_once: 0,
             on_air: VecDeque::new(),
             multicast_at: None,
-            decided_at: None,
             outcome: None,
             journal: Journal::default(),
         };
@@ -212,7 +218,7 @@ impl World {
     /// The campaign's plan.
     #[must_use]
     pub const fn plan(&self) -> &Plan {
-        self.campaign.plan()
+        self.mind.plan()
     }
 
     /// Lets the campaign happen. `stop`, once set, orders it to stop.
@@ -225,7 +231,7 @@ impl World {
         while self.outcome.is_none() {
             if !stopped && stop.load(Ordering::Relaxed) {
                 stopped = true;
-                self.campaign.handle(self.now, Input::Operator(Order::Stop));
+                self.mind.handle(self.now, Input::Operator(Order::Stop));
                 self.drain(observer)?;
                 continue;
             }
@@ -254,7 +260,7 @@ impl World {
             if self.timeouts_at_once > MOST_TIMEOUTS_AT_ONCE {
                 return Err(SimError::Stalled { at: self.now });
             }
-            self.campaign.handle(self.now, Input::Timeout);
+            self.mind.handle(self.now, Input::Timeout);
             return self.drain(observer);
         }
         match self.agenda.pop() {
@@ -277,11 +283,8 @@ impl World {
             Some(Happening::Downlink(id)) => self.downlink_ended(id, observer),
             Some(Happening::Arrival(copy)) => self.arrived(copy, observer),
             Some(Happening::Expiry(id)) => {
-                if self.server.withdraw(id) {
-                    self.campaign.handle(self.now, Input::Downlink { id, report: Report::Dropped });
-                    self.drain(observer)?;
-                }
-                Ok(())
+                self.withdraw(id);
+                self.drain(observer)
             }
         }
     }
@@ -289,14 +292,16 @@ impl World {
     /// Does what the campaign wants until it waits.
     fn drain(&mut self, observer: &mut dyn Observer) -> Result<(), SimError> {
         loop {
-            let output = self.campaign.poll_output();
+            let output = self.mind.poll_output();
             match output {
-                Output::Transmit(transmit) => self.transmit(transmit)?,
-                Output::Cancel(id) => {
-                    if self.server.withdraw(id) {
-                        self.campaign.handle(self.now, Input::Downlink { id, report: Report::Dropped });
+                Output::Transmit(transmit) => {
+                    let id = transmit.id;
+                    if let Some(refusal) = self.transmit(transmit)? {
+                        let report = Report::Refused(refusal);
+                        self.mind.handle(self.now, Input::Downlink { id, report });
                     }
                 }
+                Output::Cancel(id) => self.withdraw(id),
                 Output::Group(order) => self.group(&order),
                 Output::Derive(DeriveOrder::McKey { device, .. }) => {
                     let key = self.fleet.find(device).map(|index| Derived::McKey(self.server.wrap(index)));
@@ -312,12 +317,7 @@ impl World {
                 }
                 // This world does not crash, so it keeps no records.
                 Output::Derive(_) | Output::Persist(_) => {}
-                Output::Event(event) => {
-                    if matches!(event, Event::Decided(_)) {
-                        self.decided_at = Some(self.now);
-                    }
-                    self.journal.event(&event, self.now, observer);
-                }
+                Output::Event(event) => self.journal.event(&event, self.now, observer),
                 Output::Finished(outcome) => self.outcome = Some(outcome),
                 Output::Wait(until) => {
                     self.timer = until;
@@ -329,14 +329,21 @@ impl World {
         Ok(())
     }
 
+    /// Takes a downlink back; if it was still queued, that is its fate.
+    fn withdraw(&mut self, id: TxId) {
+        if self.server.withdraw(id) {
+            self.mind.handle(self.now, Input::Downlink { id, report: Report::Dropped });
+        }
+    }
+
     fn derived(&mut self, device: DevEui, value: Option<Derived>) {
         let value = value.unwrap_or(Derived::Unavailable);
-        self.campaign.handle(self.now, Input::Derived { device, value });
+        self.mind.handle(self.now, Input::Derived { device, value });
     }
 
     fn note_progress(&mut self, observer: &mut dyn Observer) {
         self.note_phase();
-        self.journal.progress(self.campaign.progress(), self.now, observer);
+        self.journal.progress(self.mind.progress(), self.now, observer);
     }
 
     fn group(&mut self, order: &GroupOrder) {
@@ -344,7 +351,7 @@ impl World {
             GroupOrder::Provision(parameters) => {
                 let next_fcnt = self.server.provision(parameters);
                 let report = GroupReport::Provisioned { next_fcnt };
-                self.campaign.handle(self.now, Input::Group { id: parameters.id, report });
+                self.mind.handle(self.now, Input::Group { id: parameters.id, report });
             }
             GroupOrder::Release(id) => self.server.release(id),
             // Orders to come: nothing here knows them, and none of them is answered.

@@ -31,6 +31,8 @@ pub(super) struct Journal {
     polls: Vec<PollRecord>,
     warnings: Vec<Warning>,
     session_start: Option<GpsInstant>,
+    /// When the end was decided; clean-up may have followed.
+    decided_at: Option<GpsInstant>,
     /// What was last told.
     told: Option<Progress>,
     /// Devices that hold the whole data block.
@@ -48,6 +50,7 @@ impl Journal {
                 self.polls.push(PollRecord { poll, fragments, answers, largest, suspects, batch, ended: at });
             }
             Event::Warning(warning) => self.warnings.push(warning),
+            Event::Decided(_) => self.decided_at = Some(at),
             Event::SessionScheduled { start, .. } => self.session_start = Some(start),
             // The last device of a stage and its end come in one breath.
             Event::StageEnded(StageReport { stage, succeeded, participants, .. })
@@ -87,6 +90,10 @@ impl Journal {
 
     pub(super) const fn session_start(&self) -> Option<GpsInstant> {
         self.session_start
+    }
+
+    pub(super) const fn decided_at(&self) -> Option<GpsInstant> {
+        self.decided_at
     }
 
     pub(super) fn warnings(&self) -> &[Warning] {

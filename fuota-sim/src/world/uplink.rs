@@ -124,7 +124,7 @@ impl World {
         observer: &mut dyn Observer,
     ) -> Result<(), SimError> {
         let from = Fleet::dev_eui(device);
-        self.campaign.handle(self.now, Input::Uplink { from, port, payload, received });
+        self.mind.handle(self.now, Input::Uplink { from, port, payload, received });
         self.drain(observer)
     }
 

@@ -11,6 +11,7 @@ use fuota_engine::region::{DwellTime, Region};
 use fuota_engine::time::GpsInstant;
 use fuota_proto::{DataRate, PingSlotPeriodicity, Version};
 
+use super::super::live::LiveArgs;
 use super::super::values::{
     ClassArg, DEVICES_MAX, data_rate, dwell_time, percent_up_to, periodicity, probability, redundancy,
     region, time_span,
@@ -181,6 +182,9 @@ pub(crate) struct RunArgs {
     /// Print the report as JSON and nothing else on stdout
     #[arg(long)]
     pub(crate) json: bool,
+
+    #[command(flatten)]
+    pub(crate) live: LiveArgs,
 }
 
 /// What a campaign is for.

@@ -69,6 +69,16 @@ pub(super) enum RunError {
     /// The simulation cannot begin or go on.
     #[error(transparent)]
     Simulation(#[from] SimError),
+    /// A scenario without a network server has nothing for a driver to do.
+    #[error(
+        "a scenario that starts with the transfer knows no network server: it takes neither stores nor fleets"
+    )]
+    #[cfg(unix)]
+    TransferAlone,
+    /// Nodes and fleets speak over Unix sockets.
+    #[error("stores and fleets need a system with Unix sockets")]
+    #[cfg(not(unix))]
+    NeedsUnix,
     /// A report cannot be drawn or serialised.
     #[error("cannot make {what}: {why}")]
     Report {

@@ -1,0 +1,227 @@
+//! Processes of nodes and fleets, and what they leave behind.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::io::{BufRead, BufReader, Read};
+use std::path::{Path, PathBuf};
+use std::process::{Child, ChildStderr, Command, ExitStatus, Stdio};
+use std::sync::mpsc::{self, Receiver};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use serde_json::Value;
+
+/// Nothing that is waited for takes so long.
+const PATIENCE: Duration = Duration::from_secs(120);
+
+/// What every process of a campaign is told: 120 fragments and 60 of parity for a fleet that speaks every minute.
+pub(crate) struct Flags(Vec<String>);
+
+impl Flags {
+    pub(crate) fn new(folder: &Path, seed: u64) -> Self {
+        let image = folder.join("image.bin");
+        let octets: Vec<u8> = (0..120 * 239_u32).map(|i| (i * i / 7 + i).to_le_bytes()[0]).collect();
+        fs::write(&image, octets).unwrap();
+        let flags = "--devices 20 --uplink-period 60s --loss 0.05 --redundancy 50 --json --seed";
+        let mut flags: Vec<_> = flags.split(' ').map(str::to_owned).collect();
+        flags.extend([seed.to_string(), "--image".into(), image.to_str().unwrap().into()]);
+        Self(flags)
+    }
+
+    /// A fleet of three that is done sooner.
+    pub(crate) fn few(mut self) -> Self {
+        self.0[1] = "3".into();
+        self
+    }
+
+    /// `fuota` with a verb, these flags and more.
+    pub(crate) fn call(&self, verb: &str, more: &[&str]) -> Command {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_fuota"));
+        command.arg(verb).args(&self.0).args(more).stdout(Stdio::piped()).stderr(Stdio::piped());
+        command
+    }
+
+    /// The report of the same campaign in virtual time, which nothing interrupts.
+    pub(crate) fn uninterrupted(&self) -> Value {
+        let output = self.call("run", &[]).output().unwrap();
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        serde_json::from_slice(&output.stdout).unwrap()
+    }
+}
+
+/// A fresh folder for one test's files.
+pub(crate) fn folder(test: &str) -> PathBuf {
+    let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join(test);
+    let _ = fs::remove_dir_all(&folder);
+    fs::create_dir_all(&folder).unwrap();
+    folder
+}
+
+/// A process; it ends with the test at the latest.
+pub(crate) struct Process {
+    child: Child,
+    errors: Receiver<String>,
+    output: thread::JoinHandle<String>,
+}
+
+impl Process {
+    pub(crate) fn start(mut command: Command) -> Self {
+        let mut child = command.spawn().unwrap();
+        let errors = lines(child.stderr.take().unwrap());
+        let mut stdout = child.stdout.take().unwrap();
+        let output = thread::spawn(move || {
+            let mut text = String::new();
+            stdout.read_to_string(&mut text).unwrap();
+            text
+        });
+        Self { child, errors, output }
+    }
+
+    /// Waits until it says something like that on stderr.
+    pub(crate) fn says(&mut self, what: &str) {
+        let began = Instant::now();
+        let mut said = Vec::new();
+        loop {
+            match self.errors.recv_timeout(PATIENCE.saturating_sub(began.elapsed())) {
+                Ok(line) if line.contains(what) => return,
+                Ok(line) => said.push(line),
+                Err(error) => panic!("never said `{what}`: {error}; but {said:?}"),
+            }
+        }
+    }
+
+    /// Waits so long for it to end by itself; whether it has.
+    pub(crate) fn ends_within(&mut self, time: Duration) -> Option<ExitStatus> {
+        let began = Instant::now();
+        loop {
+            if let Some(status) = self.child.try_wait().unwrap() {
+                return Some(status);
+            }
+            if began.elapsed() >= time {
+                return None;
+            }
+            thread::sleep(Duration::from_millis(2));
+        }
+    }
+
+    /// Its exit code and what it printed, once it has ended by itself.
+    pub(crate) fn end(mut self) -> (i32, String) {
+        let status = self.ends_within(PATIENCE).expect("it ends by itself");
+        let errors: Vec<_> = self.errors.iter().collect();
+        let output = self.output.join().unwrap();
+        (status.code().unwrap_or_else(|| panic!("{status}: {errors:?}")), output)
+    }
+
+    /// SIGKILL.
+    pub(crate) fn kill(mut self) {
+        self.child.kill().unwrap();
+        self.child.wait().unwrap();
+    }
+
+    /// SIGSTOP, SIGCONT.
+    pub(crate) fn signal(&self, name: &str) {
+        let sent = Command::new("kill").args([name, &self.child.id().to_string()]).status().unwrap();
+        assert!(sent.success());
+    }
+}
+
+fn lines(stderr: ChildStderr) -> Receiver<String> {
+    let (tell, told) = mpsc::channel();
+    thread::spawn(move || {
+        for line in BufReader::new(stderr).lines().map_while(Result::ok) {
+            let _ = tell.send(line);
+        }
+    });
+    told
+}
+
+/// A fleet in a process of its own.
+pub(crate) struct Fleet {
+    process: Process,
+    pub(crate) socket: String,
+}
+
+impl Fleet {
+    pub(crate) fn start(flags: &Flags, folder: &Path, factor: &str, plain: bool) -> Self {
+        let socket = folder.join("fleet").to_str().unwrap().to_owned();
+        let more = ["--fleet-only", &socket, "--real-time-factor", factor, "--plain-server"];
+        let mut process = Process::start(flags.call("run", &more[..if plain { 5 } else { 4 }]));
+        process.says("the fleet listens");
+        Self { process, socket }
+    }
+
+    /// Ends it before any campaign has.
+    pub(crate) fn stop(self) {
+        self.process.kill();
+    }
+
+    /// Its account, once the nodes are gone.
+    pub(crate) fn account(self) -> Account {
+        let (code, output) = self.process.end();
+        assert_eq!(code, 0, "{output}");
+        Account(serde_json::from_str(&output).unwrap())
+    }
+}
+
+/// What a fleet says of a campaign.
+pub(crate) struct Account(Value);
+
+impl Account {
+    /// Every fragment of a report's round was on air; every downlink was the same each time; to the group and to each
+    /// device no more were repeated than that.
+    pub(crate) fn holds(&self, report: &Value, repeats: Repeats) {
+        let number = |value: &Value| value.as_u64().unwrap();
+        let downlinks = self.0["downlinks"].as_array().unwrap();
+        let (mut of_group, mut on_air_again) = (0, 0);
+        let mut of_device = BTreeMap::<&str, u64>::new();
+        let mut fragments = BTreeMap::<u64, u64>::new();
+        for downlink in downlinks {
+            assert_eq!(downlink["identical"], true, "{downlink}");
+            let again = number(&downlink["taken"]) - 1;
+            on_air_again += number(&downlink["on_air"]).saturating_sub(1);
+            match downlink["device"].as_str() {
+                Some(device) => *of_device.entry(device).or_default() += again,
+                None => of_group += again,
+            }
+            if let Some(n) = downlink["fragment"].as_u64() {
+                *fragments.entry(n).or_default() += number(&downlink["on_air"]);
+            }
+        }
+        let all = number(&report["nb_frag"]) + number(&report["parity"]);
+        let missing: Vec<_> =
+            (1..=all).filter(|n| fragments.get(n).is_none_or(|&times| times == 0)).collect();
+        assert!(missing.is_empty(), "fragments {missing:?} were never on air");
+        assert_eq!(fragments.len() as u64, all);
+        let most = of_device.values().copied().max().unwrap_or(0);
+        assert!(of_group <= repeats.of_group && most <= repeats.of_device, "{of_group} {of_device:?}");
+        if repeats == Repeats::NONE {
+            assert_eq!(on_air_again, 0);
+        }
+        eprintln!(
+            "{} fenced, {} remembered; {} downlinks, {of_group} repeated to the group, {} to devices ({most} at most to one), {on_air_again} \
+             twice on air",
+            self.0["fenced"],
+            self.0["remembered"],
+            downlinks.len(),
+            of_device.values().sum::<u64>(),
+        );
+    }
+
+    /// Devices that hold the image, compared octet for octet.
+    pub(crate) fn compared(&self) -> u64 {
+        self.0["compared"].as_u64().unwrap()
+    }
+}
+
+/// How many downlinks may be handed over again.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Repeats {
+    /// Multicast frames in all.
+    pub(crate) of_group: u64,
+    /// Requests to one device.
+    pub(crate) of_device: u64,
+}
+
+impl Repeats {
+    pub(crate) const NONE: Self = Self { of_group: 0, of_device: 0 };
+}
