@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use fuota_engine::campaign::io::{Dest, GroupParameters, Refusal, Transmit};
 use fuota_engine::driver::Clock as _;
@@ -22,6 +22,8 @@ use crate::world::{SimError, Told, World, spec};
 
 /// Multicast downlinks that the network server queues.
 const QUEUE_DEPTH: u16 = 4;
+/// How long a fleet whose campaign is over waits for another node: the last one may have died over its report.
+const LINGER: Duration = Duration::from_secs(3);
 /// How often it is looked whether the fleet shall stop.
 const LOOK: Duration = Duration::from_millis(50);
 
@@ -99,13 +101,16 @@ impl Host {
         })
     }
 
-    /// Lives until the campaign is over and every node has gone, or until it is to stop.
+    /// Lives until the campaign is over and every node has been gone for a while, or until it is to stop.
     ///
     /// # Errors
     /// As [`World::run`].
     pub(crate) fn live(mut self, commands: &Receiver<Command>, stop: &AtomicBool) -> Result<Ended, SimError> {
+        let mut alone_since = None;
         loop {
-            if self.is_over && self.lines.is_empty() {
+            if !self.is_over || !self.lines.is_empty() {
+                alone_since = None;
+            } else if alone_since.get_or_insert_with(Instant::now).elapsed() >= LINGER {
                 return Ok(Ended::Over(Box::new(self.report())));
             }
             if stop.load(Ordering::Relaxed) {

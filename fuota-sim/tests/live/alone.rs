@@ -5,7 +5,7 @@ use crate::harness::{Flags, Fleet, Process, folder};
 #[test]
 fn the_driver_brings_a_campaign_to_the_same_end_as_virtual_time_does() {
     let folder = folder("live-alone");
-    let flags = Flags::new(&folder, 1);
+    let flags = Flags::new(&folder, 1).with("--redundancy 50");
     let expected = flags.uninterrupted();
     let store = format!("sqlite:{}/fuota.db", folder.display());
     let out = folder.join("out");
@@ -53,6 +53,8 @@ fn what_does_not_go_together_is_told_in_a_line() {
     refused("run", &["--store", &store, "--fleet", "/nowhere/at/all"]);
     refused("run", &["--fleet", "/nowhere/at/all"]);
     refused("run", &["--real-time-factor", "0", "--store", &store]);
+    refused("run", &["--real-time-factor", "10"]);
+    refused("run", &["--store", &store, "--fleet-only", "/nowhere/at/all"]);
     refused("resume", &["--store", &store]);
     let fleet = Fleet::start(&flags, &folder, "1000", false);
     refused("resume", &["--store", &store, "--fleet", &fleet.socket]);

@@ -38,7 +38,7 @@ struct Pair {
 impl Pair {
     fn new(name: &str, server: &str, plain: bool) -> Self {
         let folder = folder(&format!("live-{name}-{plain}"));
-        let flags = Flags::new(&folder, 1).few();
+        let flags = Flags::new(&folder, 1).with("--redundancy 50").few();
         let fleet = Fleet::start(&flags, &folder, FACTOR, plain);
         Self { flags, fleet, server: server.into() }
     }

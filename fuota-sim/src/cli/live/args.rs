@@ -15,7 +15,7 @@ const FASTEST: f64 = 1e6;
 #[command(next_help_heading = "Durable campaigns")]
 pub(crate) struct LiveArgs {
     /// Conduct the campaign through the driver and keep it in this store: sqlite:FILE or postgres://USER@HOST/DATABASE
-    #[arg(long, value_name = "STORE")]
+    #[arg(long, value_name = "STORE", group = "durable")]
     pub(crate) store: Option<String>,
 
     /// The fleet is in a process of its own and listens there (see --fleet-only) [default: a thread of this process]
@@ -23,15 +23,15 @@ pub(crate) struct LiveArgs {
     pub(crate) fleet: Option<PathBuf>,
 
     /// Run the fleet alone, with its network server; nodes find it at this Unix socket
-    #[arg(long, value_name = "SOCKET", conflicts_with_all = ["store", "out", "check"])]
+    #[arg(long, value_name = "SOCKET", group = "durable", conflicts_with_all = ["out", "check"])]
     pub(crate) fleet_only: Option<PathBuf>,
 
     /// How many times faster than real time the fleet lives [default: 1000]
-    #[arg(long, value_name = "F", value_parser = factor, conflicts_with = "fleet")]
+    #[arg(long, value_name = "F", value_parser = factor, requires = "durable", conflicts_with = "fleet")]
     pub(crate) real_time_factor: Option<f64>,
 
     /// The fleet's network server neither lists its queue nor remembers what it took, and takes orders of whoever comes
-    #[arg(long, conflicts_with = "fleet")]
+    #[arg(long, requires = "durable", conflicts_with = "fleet")]
     pub(crate) plain_server: bool,
 
     /// Name of this node, different from that of every other one on the same store [default: node-1]

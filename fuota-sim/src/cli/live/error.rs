@@ -53,9 +53,7 @@ pub(super) enum LiveError {
         source: io::Error,
     },
     /// The fleet has ended, or crashed.
-    #[error(
-        "the fleet is gone; the campaign can go on with one like it only if that has been there all the time"
-    )]
+    #[error("the fleet is gone, and with it what its devices had received")]
     FleetGone,
     /// The fleet does not answer as it should.
     #[error("the fleet: {}", .0.0)]

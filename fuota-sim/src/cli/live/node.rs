@@ -167,14 +167,20 @@ async fn follow(
         notices = notices.or_else(|| fuota.subscribe(id));
         tokio::select! {
             () = network.gone() => return Err(LiveError::FleetGone),
-            notice = next(&mut notices) => {
-                if let Notice::Event { at, event } = notice {
+            notice = next(&mut notices) => match notice {
+                Notice::Event { at, event } => {
                     if let Event::StageStarted { stage, .. } = event {
                         network.enter(stage).await?;
                     }
                     observer.event(&event, at);
                 }
-            }
+                Notice::Paused(obstacle) => {
+                    console::warn(&format!("the store cannot be used, the campaign stands still: {obstacle}"));
+                }
+                Notice::Resumed => console::note("the store can be used again, the campaign goes on"),
+                Notice::HandedOver => console::warn("this node does no more for the campaign, unless it gets it back"),
+                _ => {}
+            },
             _ = look.tick() => {
                 let standing = match fuota.status(id).await {
                     Ok(listing) => listing.standing,
