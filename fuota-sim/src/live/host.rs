@@ -70,6 +70,8 @@ pub(crate) struct FleetReport {
     holders: usize,
     /// Of these, devices whose octets were compared with the file.
     compared: usize,
+    /// The largest token that a handover came with: grows each time that the campaign changes hands.
+    token: u64,
     /// Handovers that were refused because a newer token had been seen.
     fenced: u32,
     /// Handovers of what had been taken before, which did not go out again.
@@ -130,8 +132,8 @@ impl Host {
 
     fn report(&mut self) -> FleetReport {
         let (holders, compared) = self.world.taken_stock().holders();
-        let (fenced, remembered, downlinks) = (self.fenced, self.remembered, self.ledger.accounts());
-        FleetReport { holders, compared, fenced, remembered, downlinks }
+        let Self { token, fenced, remembered, .. } = *self;
+        FleetReport { holders, compared, token, fenced, remembered, downlinks: self.ledger.accounts() }
     }
 
     /// Lets the world catch up with the clock.
@@ -250,20 +252,18 @@ impl Host {
         if self.campaign != Some(campaign) {
             return Ok(Answer::Refused(Refusal::Unknown));
         }
-        if !self.is_plain {
-            if token < self.token {
-                self.fenced += 1;
-                return Ok(Answer::Fenced);
+        if token < self.token && !self.is_plain {
+            self.fenced += 1;
+            return Ok(Answer::Fenced);
+        }
+        self.token = token.max(self.token);
+        if let Some(known) = self.ledger.find(transmit.id).filter(|_| !self.is_plain) {
+            self.remembered += 1;
+            // It goes out once; who asks again may have missed what became of it.
+            if let Some(report) = known {
+                self.tell_all(&Told::Downlink { id: transmit.id, report });
             }
-            self.token = token;
-            if let Some(known) = self.ledger.find(transmit.id) {
-                self.remembered += 1;
-                // It goes out once; who asks again may have missed what became of it.
-                if let Some(report) = known {
-                    self.tell_all(&Told::Downlink { id: transmit.id, report });
-                }
-                return Ok(Answer::Done);
-            }
+            return Ok(Answer::Done);
         }
         let for_group = matches!(transmit.dest, Dest::Multicast(_));
         if for_group && self.world.queued().1 >= usize::from(QUEUE_DEPTH) {

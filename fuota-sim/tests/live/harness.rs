@@ -205,13 +205,19 @@ impl Account {
             assert_eq!(on_air_again, 0);
         }
         eprintln!(
-            "{rounds} rounds; {} fenced, {} remembered; {} downlinks, {of_group} repeated to the group, {} to devices ({most} at most to one), {on_air_again} \
-             twice on air",
+            "{rounds} rounds, {} downlinks; token {}, {} fenced, {} remembered; repeated: {of_group} to the group, {} to \
+             devices, {most} at most to one; {on_air_again} twice on air",
+            downlinks.len(),
+            self.token(),
             self.0["fenced"],
             self.0["remembered"],
-            downlinks.len(),
             of_device.values().sum::<u64>(),
         );
+    }
+
+    /// The largest token that a downlink was handed over with.
+    pub(crate) fn token(&self) -> u64 {
+        self.0["token"].as_u64().unwrap()
     }
 
     /// Devices that hold the image, compared octet for octet.

@@ -50,8 +50,8 @@ impl Pair {
         node
     }
 
-    /// The campaign is over, and as it should be.
-    fn check(self, nodes: Vec<Process>, repeats: Repeats) {
+    /// The campaign is over and as it should be, and has changed hands that often at least.
+    fn check(self, nodes: Vec<Process>, changes: u64, repeats: Repeats) {
         let expected = self.flags.uninterrupted();
         let mut reports = nodes.into_iter().map(|node| {
             let (code, report) = node.end();
@@ -65,7 +65,9 @@ impl Pair {
         for field in ["status", "complete", "failed", "bytes_checked"] {
             assert_eq!(report[field], expected[field], "{field}");
         }
-        self.fleet.account().holds(&report, repeats);
+        let account = self.fleet.account();
+        account.holds(&report, repeats);
+        assert!(account.token() > changes, "{} against {changes} changes", account.token());
     }
 }
 
@@ -82,7 +84,8 @@ fn killed(server: &str, plain: bool) {
     }
     assert!(incidents > 1);
     let repeats = Repeats { of_group: incidents * QUEUE_DEPTH, of_device: incidents };
-    pair.check(vec![holder, other], if plain { repeats } else { Repeats::NONE });
+    // Of two that wait, either may have taken it up; so it is not the holder that dies each time.
+    pair.check(vec![holder, other], incidents / 2, if plain { repeats } else { Repeats::NONE });
 }
 
 /// Nodes are frozen in turn until their lease has passed, and go on as if nothing had happened.
@@ -99,5 +102,6 @@ fn frozen(server: &str, plain: bool) {
     }
     assert!(incidents > 1);
     let repeats = Repeats { of_group: incidents * QUEUE_DEPTH, of_device: incidents };
-    pair.check(vec![first, second], if plain { repeats } else { Repeats::NONE });
+    // One that takes long to wake up may be frozen again before it has anything.
+    pair.check(vec![first, second], incidents / 2, if plain { repeats } else { Repeats::NONE });
 }
