@@ -109,8 +109,14 @@ impl Campaign {
         let ingredient = match (question, value) {
             (Question::McGroupSetup, Derived::McKey(key)) => Ingredient::McKey(key),
             (Question::FragSessionSetup, Derived::BlockMic(mic)) => Ingredient::Mic(mic),
-            _ => {
+            (_, Derived::Unavailable) => {
                 self.fail(index, FailureReason::NoKey);
+                return;
+            }
+            // Asked for again after a restart, and the device's answer to the earlier request was faster. What this stage
+            // asked for is still to come.
+            _ => {
+                self.warn(Warning::UnknownInput);
                 return;
             }
         };

@@ -129,6 +129,8 @@ pub struct Stage {
     late_orders: Vec<DeriveOrder>,
     /// The device that the key store does not know.
     unknown: Option<DevEui>,
+    /// Whether a key that was asked for once more comes after its stage, before what is asked for then.
+    outdated_keys: bool,
     plan: Plan,
     recovery: Recovery,
     /// The device that is cut off once the server has crashed: not heard, and nothing is derived for it.
@@ -172,6 +174,7 @@ impl Stage {
             keys: usize::MAX,
             late_orders: Vec::new(),
             unknown: None,
+            outdated_keys: false,
             plan,
             recovery: Recovery::default(),
             deaf: None,
@@ -312,7 +315,13 @@ impl Stage {
             DeriveOrder::McKey { device, .. } => {
                 (device, Derived::McKey(EncryptedMcKey([device.0 as u8; 16])))
             }
-            DeriveOrder::BlockMic { device, .. } => (device, Derived::BlockMic(Mic([device.0 as u8; 4]))),
+            DeriveOrder::BlockMic { device, .. } => {
+                if self.outdated_keys {
+                    let value = Derived::McKey(EncryptedMcKey([device.0 as u8; 16]));
+                    self.campaign.handle(self.now, Input::Derived { device, value });
+                }
+                (device, Derived::BlockMic(Mic([device.0 as u8; 4])))
+            }
             other => panic!("unexpected {other:?}"),
         };
         let value = if self.unknown == Some(device) { Derived::Unavailable } else { value };

@@ -31,6 +31,12 @@ impl Stage {
         self
     }
 
+    /// A key that was asked for once more comes after its stage, before what is asked for then.
+    pub fn outdated_keys(mut self) -> Self {
+        self.outdated_keys = true;
+        self
+    }
+
     /// Has the network server refuse the first downlinks to device `n`.
     pub fn refuse_unicast(mut self, n: usize, times: u32) -> Self {
         self.devices[n - 1].refusals = times;
