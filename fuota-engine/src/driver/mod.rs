@@ -45,6 +45,7 @@
 //! - After a crash whatever was handed over and has no known outcome goes out again: at most one multicast frame for each
 //!   stream and one request for each device, with the same identifier and octets, each reported as `PossiblyRepeated`.
 
+mod builder;
 pub mod clock;
 #[cfg(feature = "conformance")]
 pub mod conformance;
@@ -52,6 +53,7 @@ mod counters;
 mod dispatch;
 mod item;
 pub mod keys;
+mod launch;
 mod leap;
 mod lease;
 mod memory;
@@ -66,11 +68,13 @@ mod system_clock;
 pub mod transport;
 mod vault;
 
+pub use self::builder::{Builder, Missing};
 pub use self::clock::Clock;
 pub use self::keys::KeyProvider;
+pub use self::launch::Launch;
 pub use self::leap::{LeapSeconds, LeapSecondsError};
 pub use self::memory::MemoryStore;
-pub use self::node::{Builder, Fuota, Launch, Missing, OrderError, StartError};
+pub use self::node::{Fuota, OrderError, StartError};
 pub use self::notice::Notice;
 pub use self::settings::Settings;
 pub use self::store::{Lease, Store};

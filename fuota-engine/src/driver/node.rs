@@ -8,21 +8,19 @@ use tokio::time::{Instant, sleep};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-use super::clock::Clock;
+use super::builder::Builder;
 use super::dispatch::{Line, Switchboard};
 use super::item::Item;
-use super::keys::KeyProvider;
+use super::launch::{Launch, claims};
 use super::lease::Held;
 use super::metric;
 use super::notice::Notice;
 use super::runner::{Ended, Lines, Runner};
 use super::settings::Settings;
-use super::store::{AuditEntry, CampaignId, Claim, Lease, Listing, NewCampaign, Store, StoreError, Tenant};
+use super::store::{AuditEntry, CampaignId, Lease, Listing, NewCampaign, StoreError, Tenant};
 use super::surroundings::Surroundings;
-use super::transport::Transport;
 use crate::campaign::io::Order;
 use crate::campaign::plan::{Plan, PlanError};
-use crate::campaign::spec::{CampaignSpec, Kind};
 
 /// Notices kept for a subscriber that is slow; one that is slower misses some, and is told how many.
 const NOTICES: usize = 1_024;
@@ -46,35 +44,6 @@ struct Node {
     parked: Mutex<Vec<Held>>,
     stop: CancellationToken,
     tasks: TaskTracker,
-}
-
-/// A campaign to be started.
-#[derive(Clone, Debug)]
-#[non_exhaustive]
-pub struct Launch {
-    /// Whose it is.
-    pub tenant: Tenant,
-    /// What people call it.
-    pub name: String,
-    /// What it shall do.
-    pub spec: CampaignSpec,
-    /// Who starts it, for the audit.
-    pub actor: String,
-    /// An earlier campaign whose groups' keys are used again. By default every campaign has keys of its own.
-    pub keys_of: Option<CampaignId>,
-}
-
-impl Launch {
-    /// A campaign with keys of its own.
-    #[must_use]
-    pub fn new(
-        tenant: Tenant,
-        name: impl Into<String>,
-        actor: impl Into<String>,
-        spec: CampaignSpec,
-    ) -> Self {
-        Self { tenant, name: name.into(), spec, actor: actor.into(), keys_of: None }
-    }
 }
 
 /// Why a campaign is not started.
@@ -101,75 +70,15 @@ pub enum OrderError {
     Store(#[from] StoreError),
 }
 
-/// Puts a node together.
-#[derive(Default)]
-pub struct Builder {
-    store: Option<Arc<dyn Store>>,
-    transport: Option<Arc<dyn Transport>>,
-    keys: Option<Arc<dyn KeyProvider>>,
-    clock: Option<Arc<dyn Clock>>,
-    settings: Option<Settings>,
-}
-
-impl std::fmt::Debug for Builder {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Builder").field("settings", &self.settings).finish_non_exhaustive()
-    }
-}
-
-/// What a node lacks.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("a node needs a {0}")]
-pub struct Missing(&'static str);
-
-impl Builder {
-    /// Where campaigns are kept.
+impl Fuota {
+    /// A node to be put together.
     #[must_use]
-    pub fn store(mut self, store: Arc<dyn Store>) -> Self {
-        self.store = Some(store);
-        self
+    pub fn builder() -> Builder {
+        Builder::default()
     }
 
-    /// The network server.
-    #[must_use]
-    pub fn transport(mut self, transport: Arc<dyn Transport>) -> Self {
-        self.transport = Some(transport);
-        self
-    }
-
-    /// Who holds the keys.
-    #[must_use]
-    pub fn keys(mut self, keys: Arc<dyn KeyProvider>) -> Self {
-        self.keys = Some(keys);
-        self
-    }
-
-    /// The time; the machine's own unless another is given.
-    #[must_use]
-    pub fn clock(mut self, clock: Arc<dyn Clock>) -> Self {
-        self.clock = Some(clock);
-        self
-    }
-
-    /// The node's name and pace.
-    #[must_use]
-    pub fn settings(mut self, settings: Settings) -> Self {
-        self.settings = Some(settings);
-        self
-    }
-
-    /// Starts the node on the tokio runtime of the caller: it takes up the campaigns that nobody holds, then listens.
-    ///
-    /// # Errors
-    /// [`Missing`] without store, transport, keys or settings: there is nothing sensible to assume for them.
-    pub fn build(self) -> Result<Fuota, Missing> {
-        let around = Surroundings {
-            store: self.store.ok_or(Missing("store"))?,
-            transport: self.transport.ok_or(Missing("transport"))?,
-            keys: self.keys.ok_or(Missing("key provider"))?,
-            clock: self.clock.unwrap_or_else(|| Arc::new(super::SystemClock::default())),
-            settings: self.settings.ok_or(Missing("name, given by its settings"))?,
-        };
+    /// Starts a node in these surroundings.
+    pub(super) fn live(around: Surroundings) -> Self {
         let node = Arc::new(Node {
             around,
             board: Switchboard::default(),
@@ -180,15 +89,7 @@ impl Builder {
         });
         let main = Arc::clone(&node);
         node.tasks.spawn(async move { main.live().await });
-        Ok(Fuota { node })
-    }
-}
-
-impl Fuota {
-    /// A node to be put together.
-    #[must_use]
-    pub fn builder() -> Builder {
-        Builder::default()
+        Self { node }
     }
 
     /// Keeps a campaign and starts it. It goes on through restarts of this node, and on other nodes if this one dies.
@@ -443,17 +344,4 @@ enum Task {
     Listen,
     Adopt,
     WatchClock,
-}
-
-/// What a campaign takes of its devices.
-fn claims(plan: &Plan) -> Vec<Claim> {
-    let sends = plan.kind() != Kind::MulticastSetup;
-    let devices = plan.devices().iter();
-    devices
-        .map(|device| Claim {
-            dev_eui: device.dev_eui,
-            frag_index: sends.then(|| plan.frag_index().get()),
-            mc_group_id: plan.mc_group_id(device).get(),
-        })
-        .collect()
 }
