@@ -6,8 +6,9 @@ use std::time::Duration;
 
 use common::{BUSY, Heard, Stage, answer_missing, good, spec, status_ans};
 use fuota_engine::campaign::event::{CampaignStatus, Cause, DeviceStatus, FailureReason, StageKind, Warning};
-use fuota_engine::campaign::io::Report;
+use fuota_engine::campaign::io::{Report, Transmit};
 use fuota_engine::campaign::spec::Redundancy;
+use fuota_engine::config::StatusThreshold;
 use fuota_engine::percent::Percent;
 use fuota_fec::{FragmentNumber, Geometry, ParityRule};
 
@@ -210,4 +211,54 @@ fn garbage_is_reported_and_changes_nothing() {
     let malformed =
         stage.warnings().into_iter().filter(|warning| matches!(warning, Warning::Malformed { .. }));
     assert_eq!(malformed.count(), 2);
+}
+
+#[test]
+fn a_frame_that_waits_for_its_turn_is_neither_overdue_nor_overtaken() {
+    // Every frame's turn comes a minute late: longer than reports are waited for.
+    for disabled in [false, true] {
+        let late = Duration::from_secs(60);
+        let postponed = move |_, tx: &Transmit| Some(Report::Postponed { until: tx.not_before + late });
+        let mut spec = spec(2);
+        spec.config.summary_reports_disabled = disabled;
+        let mut stage = Stage::new(spec).multicast_fate(postponed);
+        let outcome = stage.run();
+        assert_eq!((outcome.status, outcome.complete), (CampaignStatus::Succeeded, 2), "{:?}", stage.chart());
+        assert!(!stage.warnings().contains(&Warning::ReportMissing), "{disabled}");
+        let fragments = stage.log.iter().filter(|line| line.starts_with("S->* DataFragment")).count();
+        assert_eq!(fragments, 11, "{disabled}: each goes out once");
+        let least = late + Duration::from_millis(400);
+        assert!(stage.on_air.windows(2).all(|pair| pair[1].since(pair[0]) >= least), "{:?}", stage.on_air);
+    }
+}
+
+#[test]
+fn the_window_of_a_poll_opens_when_its_turn_comes() {
+    let late = Duration::from_secs(600);
+    for disabled in [false, true] {
+        let window_ends = |late: Duration| {
+            let mut spec = spec(2);
+            spec.config.summary_reports_disabled = disabled;
+            spec.config.fsession_status_threshold = StatusThreshold::Count(0);
+            let until = move |tx: &Transmit| Some(Report::Postponed { until: tx.not_before + late });
+            let mut stage = Stage::new(spec)
+                .multicast_fate(move |_, tx| (tx.payload.len() == 2).then(|| until(tx)).flatten());
+            // Nobody answers the poll, so it lasts until its window closes.
+            for device in [1, 2] {
+                stage = stage.device(device, |heard, _, now| match heard {
+                    Heard::Status { .. } => None,
+                    _ => good(heard, now),
+                });
+            }
+            stage.run_until(|stage| {
+                stage
+                    .unicasts
+                    .iter()
+                    .any(|(_, tx)| tx.payload.first() == Some(&1) && tx.port == 201 && tx.payload.len() == 2)
+            });
+            stage.now
+        };
+        let (soon, later) = (window_ends(Duration::ZERO), window_ends(late));
+        assert_eq!(later.since(soon), late, "{disabled}");
+    }
 }

@@ -6,6 +6,7 @@
 mod common;
 
 use std::collections::BTreeSet;
+use std::time::Duration;
 
 use common::{START, Stage, group, spec};
 use fuota_engine::campaign::Campaign;
@@ -44,6 +45,7 @@ fn records() -> Vec<Record> {
         Entry::Downlink { id: TxId(2), report: Report::Refused(Refusal::TooLong) },
         Entry::Downlink { id: TxId(3), report: Report::Refused(Refusal::Unknown) },
         Entry::Downlink { id: TxId(u64::MAX), report: Report::Dropped },
+        Entry::Downlink { id: TxId(4), report: Report::Postponed { until: START } },
         Entry::Group { id: GroupId(0), report: GroupReport::Provisioned { next_fcnt: 70_000 } },
         Entry::Group { id: GroupId(3), report: GroupReport::Refused },
         Entry::Derived { device: 2, value: Derived::McKey(key) },
@@ -79,6 +81,7 @@ fn elaborate() -> CampaignSpec {
     spec.session_start = Some(START);
     spec.ack_reception = true;
     spec.session_cnt = 7;
+    spec.shared_airtime = Duration::from_secs(100);
     let mut second = group();
     second.parameters.id = GroupId(1);
     second.parameters.class = SessionClass::B { periodicity: PingSlotPeriodicity::MIN };

@@ -169,6 +169,7 @@ impl Campaign {
                 let response = at + self.answer_time(index);
                 self.roster.set(index, Errand::AwaitAnswer, Some(response));
             }
+            Report::Postponed { .. } => {}
             Report::Refused(_) | Report::Dropped => {
                 if self.plan.config().documented_timers && !self.note_unsent(index) {
                     self.give_up(index, FailureReason::NoAnswer);

@@ -63,6 +63,9 @@ impl Campaign {
         if let Report::Refused(refusal) = report {
             self.warn(Warning::Refused(refusal));
         }
+        if let Report::Postponed { until } = report {
+            return self.on_postponed(parts(id).0, until);
+        }
         match parts(id) {
             (serial, Cargo::Request(index)) => self.on_request_report(index, serial, report),
             (serial, Cargo::Fragment { stream, n }) => self.on_fragment_report(stream, n, serial, report),

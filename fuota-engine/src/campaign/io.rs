@@ -88,6 +88,12 @@ pub enum Report {
     Refused(Refusal),
     /// It was still queued when it expired or was cancelled; it never went on air.
     Dropped,
+    /// Others are on air before it, so its turn comes at `until`; what became of it is still to be reported. Only
+    /// multicast is put off: unicast waits for its device anyway.
+    Postponed {
+        /// Beginning of the transmission.
+        until: GpsInstant,
+    },
 }
 
 /// Why a network server refuses a downlink.

@@ -43,6 +43,9 @@ pub struct CampaignSpec {
     pub region: Region,
     /// Duty cycle that the gateways keep on the channel of RX2 and of the groups.
     pub multicast_duty: DutyCycle,
+    /// Longest time that downlinks of other campaigns keep this one's multicast downlinks waiting, in all: a round
+    /// is planned to take so much longer.
+    pub shared_airtime: Duration,
     /// What surrounds the payload of multicast downlinks on air.
     pub framing: Framing,
     /// Data rate of the devices' uplinks, which decides that of their RX1 downlinks.
@@ -72,6 +75,7 @@ impl CampaignSpec {
             groups: Vec::new(),
             region,
             multicast_duty: region.rx2_duty(),
+            shared_airtime: Duration::ZERO,
             framing: Framing::default(),
             uplink_data_rate: region.slowest_uplink_data_rate(),
             sample_seed: 0,

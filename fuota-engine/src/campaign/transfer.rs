@@ -146,6 +146,28 @@ impl Campaign {
                 }
                 state.refused(now + REST);
             }
+            Report::Postponed { .. } => {}
+        }
+    }
+
+    /// A multicast downlink has to wait for its turn on air: whatever was to follow it follows as much later.
+    pub(super) fn on_postponed(&mut self, serial: u32, until: GpsInstant) {
+        let (now, delay) = (self.now, until.since(self.now));
+        let Some((group, cargo)) = self.groups.iter_mut().find_map(|state| {
+            let cargo = state.held().find(|&(held, _)| held == serial)?.1;
+            Some((state, cargo))
+        }) else {
+            return;
+        };
+        group.next_multicast = group.next_multicast.max(now) + delay;
+        if let Some(tx) = group.in_flight.as_mut().filter(|tx| tx.serial == serial) {
+            tx.gives_up_at = tx.gives_up_at.map(|at| at.max(now) + delay);
+        }
+        if let Cargo::Poll { stream } = cargo
+            && let Some(stream) = self.streams.get_mut(usize::from(stream))
+            && let PollStep::Window(end) = stream.poll
+        {
+            stream.poll = PollStep::Window(end + delay);
         }
     }
 

@@ -15,6 +15,7 @@
 //! Leases run out within a fraction of a second here, so the checks take some seconds, and a machine that stands still
 //! for as long may fail them.
 
+mod airtime;
 mod journal;
 mod lease;
 mod tenure;
@@ -90,6 +91,11 @@ where
         tenure::the_first_secret_is_kept,
         tenure::orders_are_noted,
         tenure::what_is_not_there_is_said_not_to_be,
+        airtime::campaigns_take_turns_on_a_channel,
+        airtime::channels_that_are_used_together_are_free_together,
+        airtime::what_comes_too_late_is_not_booked,
+        airtime::bookings_at_the_same_time_do_not_overlap,
+        airtime::what_is_promised_is_known_until_it_is_used_or_over,
     );
     Ok(checks)
 }
@@ -143,6 +149,7 @@ fn campaign(first: u64) -> NewCampaign {
         plan: vec![1, 2, 3],
         image: vec![0xA5; 5000],
         devices: (first..first + 3).map(claim).collect(),
+        airtime: Vec::new(),
         secrets_of: None,
     }
 }

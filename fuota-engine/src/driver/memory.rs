@@ -1,6 +1,6 @@
 //! A store that forgets everything with the process: for tests, simulations and trying out.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
@@ -8,16 +8,19 @@ use async_trait::async_trait;
 use tokio::time::Instant;
 
 use super::store::{
-    AuditEntry, Batch, CampaignId, Claim, DeviceRow, Lease, Listing, NewCampaign, Resource, Snapshot,
-    Standing, Store, StoreError, StoredCampaign, Tenant,
+    AuditEntry, Batch, Booking, CampaignId, Channel, Claim, DeviceRow, Lease, Listing, NewCampaign, Promise,
+    Resource, Snapshot, Standing, Store, StoreError, StoredCampaign, Tenant,
 };
 use crate::campaign::event::DeviceReport;
 use crate::ids::{DevEui, GroupId};
+use crate::time::GpsInstant;
 
 /// Keeps campaigns in memory, by the contract of [`Store`] but for surviving anything.
 #[derive(Debug, Default)]
 pub struct MemoryStore {
     campaigns: Mutex<BTreeMap<CampaignId, Kept>>,
+    /// When each channel is free. Locked after `campaigns`.
+    airtime: Mutex<BTreeMap<Channel, GpsInstant>>,
 }
 
 #[derive(Debug)]
@@ -29,6 +32,7 @@ struct Kept {
     records: Vec<Vec<u8>>,
     snapshot: Option<Snapshot>,
     devices: Devices,
+    promises: Vec<Promise>,
     standing: Option<Standing>,
     token: u64,
     holder: Option<Holder>,
@@ -146,6 +150,7 @@ impl Store for MemoryStore {
                 records: Vec::new(),
                 snapshot: None,
                 devices: Devices::new(&campaign.devices),
+                promises: campaign.airtime.clone(),
                 standing: None,
                 token: 0,
                 holder: None,
@@ -271,6 +276,37 @@ impl Store for MemoryStore {
             *next = first.checked_add(count).ok_or(StoreError::CountersExhausted)?;
             Ok(first)
         })
+    }
+
+    async fn book_airtime(&self, lease: &Lease, booking: &Booking) -> Result<GpsInstant, StoreError> {
+        self.with(lease.campaign, |kept| {
+            kept.check(lease)?;
+            let mut airtime = self.airtime.lock().unwrap_or_else(PoisonError::into_inner);
+            let free = booking.channels.iter().filter_map(|channel| airtime.get(channel).copied());
+            let at = free.fold(booking.from, GpsInstant::max);
+            if at > booking.latest {
+                return Err(StoreError::NoAirtime { free: at, latest: booking.latest });
+            }
+            for channel in booking.channels.iter().collect::<BTreeSet<_>>() {
+                airtime.insert(channel.clone(), at + booking.taken);
+                for promise in kept.promises.iter_mut().filter(|promise| promise.channel == *channel) {
+                    promise.taken = promise.taken.saturating_sub(booking.taken);
+                }
+            }
+            Ok(at)
+        })
+    }
+
+    async fn promised_airtime(&self, channels: &[Channel]) -> Result<Duration, StoreError> {
+        Ok(self.all(|campaigns| {
+            let on = |channel: &Channel| {
+                let under_way = campaigns.values().filter(|kept| !kept.is_over());
+                let promises = under_way.flat_map(|kept| &kept.promises);
+                let here = promises.filter(|promise| promise.channel == *channel);
+                here.fold(Duration::ZERO, |sum, promise| sum.saturating_add(promise.taken))
+            };
+            channels.iter().map(on).max().unwrap_or_default()
+        }))
     }
 
     async fn secret(&self, id: CampaignId, group: GroupId, sealed: &[u8]) -> Result<Vec<u8>, StoreError> {

@@ -8,6 +8,7 @@
 //! | `fuota_downlinks_refused_total` | counter | `cause` | downlinks that it refused |
 //! | `fuota_downlinks_sent_total` | counter | | downlinks reported on air |
 //! | `fuota_downlinks_dropped_total` | counter | | downlinks that expired or were withdrawn |
+//! | `fuota_downlinks_postponed_total` | counter | | multicast downlinks whose turn on air came later |
 //! | `fuota_devices_total` | counter | `status`, `reason` | devices that were decided |
 //! | `fuota_stages_total` | counter | `stage`, `status` | stages that ended |
 //! | `fuota_retries_total` | counter | `stage` | requests beyond the first to a device |
@@ -56,6 +57,7 @@ pub(super) fn reported(report: &Report) {
         Report::Sent { .. } => counter!("fuota_downlinks_sent_total").increment(1),
         Report::Refused(cause) => refused(*cause),
         Report::Dropped => counter!("fuota_downlinks_dropped_total").increment(1),
+        Report::Postponed { .. } => counter!("fuota_downlinks_postponed_total").increment(1),
     }
 }
 

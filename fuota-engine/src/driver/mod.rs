@@ -42,6 +42,8 @@
 //! - While the store fails, the campaign stands still: nothing is sent, what happens is held back, and it goes on when
 //!   the store is back.
 //! - Only the holder of a campaign's [`Lease`] writes its records; the store is the judge of that.
+//! - Multicast downlinks of all campaigns and nodes on a store take turns on the gateways' channels: together they keep
+//!   the duty cycle, less the operator's [reserve](Settings::airtime_reserve).
 //! - After a crash whatever was handed over and has no known outcome goes out again: at most one multicast frame for each
 //!   stream and one request for each device, with the same identifier and octets, each reported as `PossiblyRepeated`.
 
@@ -62,6 +64,7 @@ mod node;
 mod notice;
 mod runner;
 mod settings;
+mod share;
 pub mod store;
 mod surroundings;
 mod system_clock;

@@ -17,10 +17,13 @@ use super::metric;
 use super::notice::Notice;
 use super::runner::{Ended, Lines, Runner};
 use super::settings::Settings;
+use super::share::planned;
 use super::store::{AuditEntry, CampaignId, Lease, Listing, NewCampaign, StoreError, Tenant};
 use super::surroundings::Surroundings;
+use super::transport::TransportError;
 use crate::campaign::io::Order;
-use crate::campaign::plan::{Plan, PlanError};
+use crate::campaign::plan::PlanError;
+use crate::percent::Percent;
 
 /// Notices kept for a subscriber that is slow; one that is slower misses some, and is told how many.
 const NOTICES: usize = 1_024;
@@ -56,6 +59,15 @@ pub enum StartError {
     /// The store does not take it.
     #[error(transparent)]
     Store(#[from] StoreError),
+    /// The network server does not tell which gateways it would use.
+    #[error(transparent)]
+    Transport(#[from] TransportError),
+    /// The reserve leaves nothing of the gateways' time on air.
+    #[error("a reserve of {reserve} of the time on air leaves nothing for campaigns")]
+    NoAirtime {
+        /// What is kept back.
+        reserve: Percent,
+    },
 }
 
 /// Why an order is not carried out.
@@ -98,14 +110,14 @@ impl Fuota {
     /// [`StartError`].
     pub async fn start(&self, launch: Launch) -> Result<CampaignId, StartError> {
         let Launch { tenant, name, spec, actor, keys_of } = launch;
-        let octets = spec.to_octets();
-        let plan = Plan::new(spec)?;
+        let (plan, octets, airtime) = planned(&self.node.around, spec).await?;
         let campaign = NewCampaign {
             tenant,
             name,
             plan: octets,
             image: plan.image().to_vec(),
             devices: claims(&plan),
+            airtime,
             secrets_of: keys_of,
         };
         let store = &self.node.around.store;

@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use crate::percent::Percent;
+
 /// How a node works. The defaults suit a database in the same building.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
@@ -17,6 +19,9 @@ pub struct Settings {
     pub retry: Duration,
     /// How often the node looks for campaigns that nobody holds.
     pub adopt_every: Duration,
+    /// Share of the gateways' time on air that campaigns leave to everything else the network server sends, their own
+    /// unicast included. A simulated network has nothing else: there it is 0.
+    pub airtime_reserve: Percent,
     /// Records after which a snapshot is taken.
     pub snapshot_every: u64,
     /// What happened and still waits, per campaign, before the transport is no longer asked for more.
@@ -35,6 +40,7 @@ impl Settings {
             margin: Duration::from_secs(2),
             retry: Duration::from_secs(1),
             adopt_every: Duration::from_secs(10),
+            airtime_reserve: Percent::whole(50),
             snapshot_every: 20_000,
             inbox: 4_096,
             derivations: 64,

@@ -9,7 +9,13 @@
 //! A campaign is written by whoever holds its lease. Each time it changes hands its *token* grows, and a write under
 //! an older token, or after the lease has run out, is refused with [`StoreError::Fenced`]. Times are the store's own:
 //! nodes' clocks need not agree.
+//!
+//! # Time on air
+//! Campaigns of all nodes take turns on the channels of the gateways. Whoever wants to transmit books the next moment
+//! that is free; so in any stretch of time no channel carries more than its duty cycle allows, and nobody waits longer
+//! than the others' turns take. These moments are GPS time by the nodes' clocks.
 
+mod airtime;
 mod error;
 
 use std::fmt;
@@ -17,9 +23,11 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 
+pub use self::airtime::{Booking, Channel, Promise};
 pub use self::error::{Obstacle, Resource, StoreError};
 use crate::campaign::event::{CampaignStatus, DeviceReport, StageKind};
 use crate::ids::{DevEui, GroupId};
+use crate::time::GpsInstant;
 
 /// A durable home for campaigns, shared by as many nodes as it can serve.
 ///
@@ -109,6 +117,20 @@ pub trait Store: Send + Sync {
     /// [`StoreError::Fenced`] if the lease is no longer valid; [`StoreError::CountersExhausted`] beyond 2^32.
     async fn reserve_counters(&self, lease: &Lease, group: GroupId, count: u32) -> Result<u32, StoreError>;
 
+    /// Books the first moment from `booking.from` on at which all its channels are free, and returns it; they are free
+    /// again `booking.taken` later. What was promised to the campaign there is less by so much.
+    ///
+    /// # Errors
+    /// [`StoreError::Fenced`] if the lease is no longer valid; [`StoreError::NoAirtime`] if that moment is after
+    /// `booking.latest`: then nothing is booked.
+    async fn book_airtime(&self, lease: &Lease, booking: &Booking) -> Result<GpsInstant, StoreError>;
+
+    /// What is promised to campaigns that are not over, on that one of these channels where it is most.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    async fn promised_airtime(&self, channels: &[Channel]) -> Result<Duration, StoreError>;
+
     /// Keeps a secret of a group, sealed by the caller, unless there is one; returns the one that is kept.
     ///
     /// # Errors
@@ -161,6 +183,8 @@ pub struct NewCampaign {
     pub image: Vec<u8>,
     /// Its devices, in the plan's order.
     pub devices: Vec<Claim>,
+    /// What its first rounds will take of the gateways' time on air.
+    pub airtime: Vec<Promise>,
     /// A campaign whose secrets it begins with, because the operator wants its groups' keys used again.
     pub secrets_of: Option<CampaignId>,
 }

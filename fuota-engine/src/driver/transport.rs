@@ -1,6 +1,7 @@
 //! The network server, as the driver needs it.
 
 use std::error::Error;
+use std::fmt;
 
 use async_trait::async_trait;
 
@@ -40,6 +41,16 @@ pub trait Transport: Send + Sync {
     /// [`ProvisionError::Refused`] becomes `GroupReport::Refused`; [`ProvisionError::Unavailable`] is tried again.
     async fn provision(&self, group: &Provision<'_>) -> Result<u32, ProvisionError>;
 
+    /// The gateways that a multicast group of these devices is sent from. Campaigns share their time on air. Unless a
+    /// network server says otherwise, all gateways count as one: no more goes on air than a single one may send.
+    ///
+    /// # Errors
+    /// [`TransportError`].
+    async fn gateways(&self, devices: &[DevEui]) -> Result<Vec<Gateway>, TransportError> {
+        let _ = devices;
+        Ok(vec![Gateway::all()])
+    }
+
     /// Lets go of a group. One that is not there is let go already.
     ///
     /// # Errors
@@ -65,6 +76,24 @@ pub trait Transport: Send + Sync {
     /// # Errors
     /// [`TransportError`].
     async fn queued(&self, campaign: CampaignId) -> Result<Vec<TxId>, TransportError>;
+}
+
+/// A gateway, by the network server's name for it.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Gateway(pub String);
+
+impl Gateway {
+    /// All gateways, taken for one.
+    #[must_use]
+    pub fn all() -> Self {
+        Self("*".into())
+    }
+}
+
+impl fmt::Display for Gateway {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
 }
 
 /// What a network server can do.

@@ -2,6 +2,7 @@
 //!
 //! Figures of the LoRaWAN regional parameters (RP002), in the editions that common device stacks follow.
 
+mod band;
 mod duty;
 mod table;
 #[cfg(test)]
@@ -11,6 +12,7 @@ use core::fmt;
 
 use fuota_proto::{DataRate, Frequency};
 
+pub use self::band::SubBand;
 pub use self::duty::DutyCycle;
 use self::table::Table;
 use crate::airtime::Modulation;

@@ -2,12 +2,14 @@
 
 use fuota_proto::{DataRate, Frequency};
 
-use super::{BeaconParameters, DutyCycle};
+use super::{BeaconParameters, DutyCycle, SubBand};
 
 /// The figures of one region.
 pub(super) struct Table {
     pub(super) name: &'static str,
     pub(super) band_hz: (u32, u32),
+    /// Where duty cycles are counted apart; none where nothing is divided.
+    pub(super) sub_bands: &'static [SubBand],
     /// Number, direction, and spreading factor, bandwidth in kHz, longest FRMPayload in octets.
     pub(super) rates: &'static [(u8, Directions, (u8, u16, u8))],
     pub(super) usual_uplink: DataRate,
@@ -44,6 +46,14 @@ use Directions::{Both, Down, Up};
 pub(super) const EU868: Table = Table {
     name: "EU868",
     band_hz: (863_000_000, 870_000_000),
+    sub_bands: &[
+        SubBand::new(863_000_000, 865_000_000),
+        SubBand::new(865_000_000, 868_000_000),
+        SubBand::new(868_000_000, 868_600_000),
+        SubBand::new(868_700_000, 869_200_000),
+        SubBand::new(869_400_000, 869_650_000),
+        SubBand::new(869_700_000, 870_000_000),
+    ],
     rates: &[
         (0, Both, (12, 125, 51)),
         (1, Both, (11, 125, 51)),
@@ -73,6 +83,7 @@ pub(super) const EU868: Table = Table {
 pub(super) const US915: Table = Table {
     name: "US915",
     band_hz: (902_000_000, 928_000_000),
+    sub_bands: &[],
     rates: &[
         (0, Up, (10, 125, 11)),
         (1, Up, (9, 125, 53)),
@@ -106,6 +117,7 @@ pub(super) const US915: Table = Table {
 pub(super) const AS923: Table = Table {
     name: "AS923",
     band_hz: (915_000_000, 928_000_000),
+    sub_bands: &[],
     rates: &[
         (0, Both, (12, 125, 51)),
         (1, Both, (11, 125, 51)),

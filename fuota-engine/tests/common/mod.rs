@@ -355,17 +355,12 @@ impl Stage {
             Dest::Multicast(group) => {
                 self.multicasts.push((self.now, tx.clone()));
                 match (self.fate)(self.multicasts.len() as u32, &tx) {
-                    None => {
-                        let parameters = self.plan.groups()[usize::from(group.0)].parameters();
-                        let modulation = Region::Eu868.data_rate(parameters.data_rate).unwrap().modulation;
-                        let start = match parameters.class {
-                            SessionClass::B { periodicity } => slot(periodicity, tx.not_before),
-                            SessionClass::C => tx.not_before,
-                        };
-                        self.on_air.push(start);
-                        self.schedule(start + modulation.downlink(tx.payload.len()), Happening::Sent(tx));
-                    }
+                    None => self.on_air(group, tx.not_before, tx),
                     Some(Report::Dropped) => {} // the frame and its report are lost
+                    Some(report @ Report::Postponed { until }) => {
+                        self.campaign.handle(self.now, Input::Downlink { id: tx.id, report });
+                        self.on_air(group, until, tx);
+                    }
                     Some(report) => {
                         self.log.push(format!("S-x  {}", name(&tx)));
                         self.campaign.handle(self.now, Input::Downlink { id: tx.id, report });
@@ -373,6 +368,18 @@ impl Stage {
                 }
             }
         }
+    }
+
+    /// A multicast frame goes on air as soon after `from` as its devices listen.
+    fn on_air(&mut self, group: GroupId, from: GpsInstant, tx: Transmit) {
+        let parameters = self.plan.groups()[usize::from(group.0)].parameters();
+        let modulation = Region::Eu868.data_rate(parameters.data_rate).unwrap().modulation;
+        let start = match parameters.class {
+            SessionClass::B { periodicity } => slot(periodicity, from),
+            SessionClass::C => from,
+        };
+        self.on_air.push(start);
+        self.schedule(start + modulation.downlink(tx.payload.len()), Happening::Sent(tx));
     }
 
     fn happen(&mut self, happening: Happening) {

@@ -20,7 +20,7 @@ async fn a_node_that_dies_at_any_moment_is_replaced() {
     loop {
         let (shared, net) = (Arc::new(MemoryStore::new()), Net::new(2));
         let doomed = Faulty::new(shared.clone(), at, Fault::Dead);
-        let access = Access { net: net.clone(), gone: doomed.gone.clone() };
+        let access = Access { gone: doomed.gone.clone(), ..Access::to(&net) };
         let first = node("a", doomed.clone(), Arc::new(access));
         // It may die over this already.
         let started = tokio::time::timeout(Duration::from_secs(60), first.start(launch(spec(2)))).await;

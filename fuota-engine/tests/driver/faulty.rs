@@ -10,11 +10,12 @@ use fuota_engine::campaign::plan::Plan;
 use fuota_engine::campaign::record::{Record, Restore};
 use fuota_engine::campaign::spec::CampaignSpec;
 use fuota_engine::driver::store::{
-    AuditEntry, Batch, CampaignId, DeviceRow, Lease, Listing, NewCampaign, Obstacle, Snapshot, StoreError,
-    StoredCampaign, Tenant,
+    AuditEntry, Batch, Booking, CampaignId, Channel, DeviceRow, Lease, Listing, NewCampaign, Obstacle,
+    Snapshot, StoreError, StoredCampaign, Tenant,
 };
 use fuota_engine::driver::{MemoryStore, Notice, Store};
 use fuota_engine::ids::GroupId;
+use fuota_engine::time::GpsInstant;
 
 use crate::common::{START, spec};
 use crate::net::{Access, Net, Sent};
@@ -118,6 +119,15 @@ impl Store for Faulty {
 
     async fn reserve_counters(&self, lease: &Lease, group: GroupId, count: u32) -> Result<u32, StoreError> {
         self.call(self.store.reserve_counters(lease, group, count)).await
+    }
+
+    async fn book_airtime(&self, lease: &Lease, booking: &Booking) -> Result<GpsInstant, StoreError> {
+        self.call(self.store.book_airtime(lease, booking)).await
+    }
+
+    async fn promised_airtime(&self, channels: &[Channel]) -> Result<Duration, StoreError> {
+        // Asked before a campaign begins: whoever starts it gets the error.
+        self.store.promised_airtime(channels).await
     }
 
     async fn secret(&self, id: CampaignId, group: GroupId, sealed: &[u8]) -> Result<Vec<u8>, StoreError> {

@@ -1,6 +1,7 @@
 //! A network server with scripted devices, on tokio's paused clock.
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::ops::RangeInclusive;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
@@ -12,8 +13,8 @@ use fuota_engine::driver::clock::{Clock, ClockStep};
 use fuota_engine::driver::keys::KeyError;
 use fuota_engine::driver::store::CampaignId;
 use fuota_engine::driver::transport::{
-    Capabilities, CounterOwner, Delivery, Handover, Provision, ProvisionError, Receipt, SendError, Transport,
-    TransportError, TransportEvent,
+    Capabilities, CounterOwner, Delivery, Gateway, Handover, Provision, ProvisionError, Receipt, SendError,
+    Transport, TransportError, TransportEvent,
 };
 use fuota_engine::ids::{DevEui, GroupId, TxId};
 use fuota_engine::time::GpsInstant;
@@ -93,11 +94,20 @@ impl Net {
         Self::with(devices, Capabilities::basic(4))
     }
 
+    /// A network of other devices than the first.
+    pub(crate) fn of(devices: RangeInclusive<u64>) -> Arc<Self> {
+        Self::serving(devices, Capabilities::basic(4))
+    }
+
     pub(crate) fn with(devices: u64, capabilities: Capabilities) -> Arc<Self> {
+        Self::serving(1..=devices, capabilities)
+    }
+
+    fn serving(devices: RangeInclusive<u64>, capabilities: Capabilities) -> Arc<Self> {
         let state = Mutex::new(State::default());
         let net =
             Arc::new(Self { capabilities, state, arrived: Notify::new(), clock: VirtualClock::default() });
-        for n in 1..=devices {
+        for n in devices {
             tokio::spawn(Arc::clone(&net).live(DevEui(n)));
         }
         net
@@ -183,11 +193,17 @@ pub(crate) struct Access {
     pub(crate) net: Arc<Net>,
     /// Whether the node is gone: it neither sends nor hears any more.
     pub(crate) gone: Arc<AtomicBool>,
+    /// Which gateways reach devices.
+    pub(crate) gateways: fn(&[DevEui]) -> Vec<Gateway>,
 }
 
 impl Access {
     pub(crate) fn new(net: &Arc<Net>) -> Arc<Self> {
-        Arc::new(Self { net: Arc::clone(net), gone: Arc::default() })
+        Arc::new(Self::to(net))
+    }
+
+    pub(crate) fn to(net: &Arc<Net>) -> Self {
+        Self { net: Arc::clone(net), gone: Arc::default(), gateways: |_| vec![Gateway::all()] }
     }
 
     async fn alive(&self) {
@@ -248,6 +264,10 @@ impl Transport for Access {
 
     async fn provision(&self, _: &Provision<'_>) -> Result<u32, ProvisionError> {
         Ok(0)
+    }
+
+    async fn gateways(&self, devices: &[DevEui]) -> Result<Vec<Gateway>, TransportError> {
+        Ok((self.gateways)(devices))
     }
 
     async fn release(&self, _: CampaignId, _: GroupId) -> Result<(), TransportError> {

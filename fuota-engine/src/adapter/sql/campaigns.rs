@@ -80,6 +80,7 @@ impl SqlStore {
             .await
             .map_err(|error| self.error(error))?;
         }
+        self.promise(&mut transaction, id, campaign).await?;
         self.commit(transaction).await?;
         Ok(id)
     }

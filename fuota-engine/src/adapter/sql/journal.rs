@@ -123,6 +123,7 @@ impl SqlStore {
         .await
         .map_err(|error| self.error(error))?;
         if over {
+            self.forget_promises(transaction, held.campaign).await?;
             self.query("UPDATE campaign_device SET active = 0 WHERE campaign = $1 AND active = 1")
                 .bind(key(held.campaign))
                 .execute(&mut **transaction)

@@ -11,6 +11,7 @@
 //! by the database's own clock: whoever was only slow is refused. What an operator must keep secret is not here, except
 //! group keys that the key store sealed.
 
+mod airtime;
 mod campaigns;
 mod dialect;
 mod error;
@@ -32,10 +33,11 @@ use sqlx::{Any, AnyConnection, AnyPool, AssertSqlSafe, Connection, Executor, Row
 
 use self::dialect::Dialect;
 use crate::driver::store::{
-    AuditEntry, Batch, CampaignId, DeviceRow, Lease, Listing, NewCampaign, Snapshot, Store, StoreError,
-    StoredCampaign, Tenant,
+    AuditEntry, Batch, Booking, CampaignId, Channel, DeviceRow, Lease, Listing, NewCampaign, Snapshot, Store,
+    StoreError, StoredCampaign, Tenant,
 };
 use crate::ids::GroupId;
+use crate::time::GpsInstant;
 
 /// Most rows that one statement adds.
 const ROWS: usize = 128;
@@ -199,6 +201,14 @@ impl Store for SqlStore {
 
     async fn reserve_counters(&self, lease: &Lease, group: GroupId, count: u32) -> Result<u32, StoreError> {
         self.set_counters_aside(lease, group, count).await
+    }
+
+    async fn book_airtime(&self, lease: &Lease, booking: &Booking) -> Result<GpsInstant, StoreError> {
+        self.book(lease, booking).await
+    }
+
+    async fn promised_airtime(&self, channels: &[Channel]) -> Result<Duration, StoreError> {
+        self.promised(channels).await
     }
 
     async fn secret(&self, id: CampaignId, group: GroupId, sealed: &[u8]) -> Result<Vec<u8>, StoreError> {

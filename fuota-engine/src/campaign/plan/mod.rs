@@ -22,6 +22,7 @@ use super::spec::{CampaignSpec, DeviceClass, DeviceSpec, Kind, Redundancy};
 use crate::airtime::Modulation;
 use crate::config::Config;
 use crate::percent::Percent;
+use crate::region::SubBand;
 
 /// Fragment numbers have 14 bits (TS004-1.0.0 §3.6).
 pub const MAX_FRAGMENTS: u32 = 16_383;
@@ -158,6 +159,29 @@ impl Plan {
         let group = self.group(device.group.0).map(|group| group.parameters().mc_group_id);
         let first = group.unwrap_or(McGroupId::MIN).get();
         McGroupId::from_wire(device.limits.mc_group_ids.first_from(first, 1).unwrap_or(first))
+    }
+
+    /// Where a group's downlinks go on air.
+    #[must_use]
+    pub fn sub_band(&self, group: &GroupPlan) -> SubBand {
+        self.spec.region.sub_band(group.parameters().frequency)
+    }
+
+    /// How long a multicast downlink with `frm_payload` octets keeps a gateway from the next: its time on air, divided by
+    /// the duty cycle. Nothing else that paces downlinks is in it.
+    #[must_use]
+    pub fn airtime_taken(&self, group: &GroupPlan, frm_payload: usize) -> Duration {
+        self.spec.multicast_duty.gap(group.downlink.framed(frm_payload, self.spec.framing))
+    }
+
+    /// How long the fragments of a group's first round keep a gateway from anything else.
+    #[must_use]
+    pub fn airtime_of_round(&self, group: &GroupPlan) -> Duration {
+        let fragment = |block: &Block| {
+            let payload = usize::from(block.geometry.frag_size()) + usize::from(DATA_FRAGMENT_OVERHEAD);
+            self.airtime_taken(group, payload)
+        };
+        group.block().map_or(Duration::ZERO, |block| fragment(block).saturating_mul(group.frames()))
     }
 
     /// The device at this place of the plan.

@@ -90,12 +90,12 @@ impl Plan {
         further.saturating_add(self.round_duration(group))
     }
 
-    /// What a first round takes besides its fragments: the wait for slow clocks, the probe, and the poll.
+    /// What a first round takes besides its fragments: the wait for slow clocks and for others, the probe, and the poll.
     pub(super) fn around_round(&self, group: &GroupPlan) -> Duration {
         let probes = if self.spec.config.probe_at_start { PROBES } else { 0 };
         let polls = probes + if group.adaptive().is_some() { LEAST_ADAPTIVE_POLLS } else { 1 };
         let polls = self.poll_duration(group).saturating_mul(polls);
-        self.first_fragment_offset(group).saturating_add(polls)
+        self.first_fragment_offset(group).saturating_add(self.spec.shared_airtime).saturating_add(polls)
     }
 
     /// From SessionTime to the first fragment.

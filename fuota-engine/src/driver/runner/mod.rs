@@ -3,10 +3,11 @@
 mod derive;
 mod perform;
 mod restore;
+mod turn;
 
 pub(super) use self::restore::Lines;
 
-use std::collections::{HashSet, VecDeque};
+use std::collections::{BTreeMap, HashMap, HashSet, VecDeque};
 use std::sync::Arc;
 
 use tokio::sync::{Semaphore, broadcast, mpsc};
@@ -19,12 +20,12 @@ use super::item::{Item, SharedReceipt};
 use super::lease::Held;
 use super::metric;
 use super::notice::Notice;
-use super::store::{Batch, CampaignId, Snapshot, Standing, StoreError};
+use super::store::{Batch, CampaignId, Channel, Snapshot, Standing, StoreError};
 use super::surroundings::Surroundings;
 use super::transport::TransportEvent;
 use crate::campaign::Campaign;
 use crate::campaign::event::{DeviceReport, Event, Outcome};
-use crate::campaign::io::{GroupReport, Input, Output, Report};
+use crate::campaign::io::{GroupReport, Input, Output, Report, Transmit};
 use crate::ids::{DevEui, GroupId, TxId};
 use crate::time::GpsInstant;
 
@@ -70,6 +71,10 @@ pub(super) struct Runner {
     /// Still queued at the network server since before the restart: not to be handed over again.
     queued: HashSet<TxId>,
     counters: Counters,
+    /// Multicast downlinks that wait for their turn on air, by when it comes.
+    turns: BTreeMap<(GpsInstant, TxId), Transmit>,
+    /// Where the groups go on air, as far as that was needed.
+    channels: HashMap<GroupId, Vec<Channel>>,
 }
 
 /// Something that the loop itself found out.
@@ -107,6 +112,7 @@ impl Runner {
 
     async fn work(&mut self) -> Result<Outcome, Ended> {
         loop {
+            self.hand_over_what_is_due().await?;
             let until = loop {
                 let Portion { records, devices, outputs, until, finished } = self.portion();
                 self.commit(records, devices, finished.is_some()).await?;
@@ -211,6 +217,7 @@ impl Runner {
     async fn gather(&mut self, until: Option<GpsInstant>) -> Result<(), Ended> {
         if self.found.is_empty() {
             let clock = Arc::clone(&self.around.clock);
+            let wake = until.into_iter().chain(self.next_turn()).min();
             tokio::select! {
                 biased;
                 () = self.stop.cancelled() => return Err(Ended::Stopped),
@@ -220,7 +227,12 @@ impl Runner {
                     None => return Err(Ended::Stopped),
                 },
                 Some(derived) = self.derivations.join_next() => self.take_derived(derived),
-                () = due(&*clock, until) => self.campaign.handle(clock.now(), Input::Timeout),
+                () = due(&*clock, wake) => {
+                    let now = clock.now();
+                    if until.is_some_and(|until| until <= now) {
+                        self.campaign.handle(now, Input::Timeout);
+                    }
+                }
             }
         }
         for found in std::mem::take(&mut self.found) {

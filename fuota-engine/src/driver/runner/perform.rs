@@ -20,7 +20,14 @@ impl Runner {
     /// Carries one output out. Returns once the network server has it, refuses it, or it is too late.
     pub(super) async fn perform(&mut self, output: Output) -> Result<(), Ended> {
         match output {
-            Output::Transmit(transmit) => self.hand_over(&transmit).await,
+            Output::Transmit(transmit) => match transmit.dest {
+                Dest::Unicast(_) => self.hand_over(&transmit).await,
+                Dest::Multicast(group) => self.take_turn(group, transmit).await,
+            },
+            Output::Cancel(id) if self.give_turn_up(id) => {
+                self.found.push_back(Found::Downlink(id, Report::Dropped));
+                Ok(())
+            }
             Output::Cancel(id) => {
                 // A downlink that is not withdrawn is reported like any other.
                 if let Err(error) = self.around.transport.cancel(self.id, id).await {
@@ -49,7 +56,8 @@ impl Runner {
         }
     }
 
-    async fn hand_over(&mut self, transmit: &Transmit) -> Result<(), Ended> {
+    /// Hands a downlink to the network server, unless it still has it.
+    pub(super) async fn hand_over(&mut self, transmit: &Transmit) -> Result<(), Ended> {
         if self.queued.remove(&transmit.id) {
             return Ok(());
         }
@@ -180,7 +188,7 @@ impl Runner {
     }
 
     /// Waits before something is tried again, unless there is no more use in that.
-    async fn pause(&self, pause: Duration) -> Result<(), Ended> {
+    pub(super) async fn pause(&self, pause: Duration) -> Result<(), Ended> {
         tokio::select! {
             () = self.held.lost() => Err(Ended::Lost),
             () = self.stop.cancelled() => Err(Ended::Stopped),

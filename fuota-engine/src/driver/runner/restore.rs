@@ -1,6 +1,6 @@
 //! Taking a campaign up, new or from what is durable.
 
-use std::collections::{HashSet, VecDeque};
+use std::collections::{BTreeMap, HashMap, HashSet, VecDeque};
 use std::sync::Arc;
 
 use tokio::sync::{Semaphore, broadcast, mpsc};
@@ -89,6 +89,8 @@ impl Runner {
             receipts: Vec::new(),
             queued,
             counters: Counters::default(),
+            turns: BTreeMap::new(),
+            channels: HashMap::new(),
             around,
         })
     }

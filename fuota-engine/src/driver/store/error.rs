@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use super::{CampaignId, Tenant};
 use crate::ids::DevEui;
+use crate::time::GpsInstant;
 
 /// Why a store could not do what it was asked.
 #[derive(Debug, thiserror::Error)]
@@ -71,6 +72,14 @@ pub enum StoreError {
     /// All frame counters of a group are used up.
     #[error("the frame counters of the group are used up")]
     CountersExhausted,
+    /// The channels are taken for too long.
+    #[error("the next turn on air is at {free}, later than {latest}")]
+    NoAirtime {
+        /// When all of them are free.
+        free: GpsInstant,
+        /// When the transmission would have had to begin.
+        latest: GpsInstant,
+    },
     /// There is no such campaign.
     #[error("there is no campaign {0}")]
     Unknown(CampaignId),

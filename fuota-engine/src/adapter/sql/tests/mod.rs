@@ -26,6 +26,7 @@ fn new_campaign(first: u64, devices: u64) -> NewCampaign {
         plan: vec![1],
         image: vec![0; 1000],
         devices: (first..first + devices).map(claim).collect(),
+        airtime: Vec::new(),
         secrets_of: None,
     }
 }
