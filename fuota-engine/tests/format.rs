@@ -12,7 +12,9 @@ use common::{START, Stage, group, spec};
 use fuota_engine::campaign::Campaign;
 use fuota_engine::campaign::event::{CampaignStatus, DeviceStatus};
 use fuota_engine::campaign::format::{Format, FormatError};
-use fuota_engine::campaign::io::{Derived, GroupReport, Input, Order, Output, Refusal, Report, SessionClass};
+use fuota_engine::campaign::io::{
+    Derived, GroupReport, Input, Order, Output, Refusal, Report, Resource, SessionClass,
+};
 use fuota_engine::campaign::plan::Plan;
 use fuota_engine::campaign::quirk::{Quirk, Quirks};
 use fuota_engine::campaign::record::{Entry, Record, Restore};
@@ -55,6 +57,8 @@ fn records() -> Vec<Record> {
         Entry::Timeout,
         Entry::Drained,
         Entry::Restarted,
+        Entry::Taken { device: 1, what: Resource::FragIndex(3) },
+        Entry::Taken { device: 1, what: Resource::McGroupId(0) },
     ]
     .into_iter()
     .map(|entry| Record { at: START, entry })

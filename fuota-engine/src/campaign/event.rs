@@ -3,6 +3,8 @@
 use core::fmt;
 use core::time::Duration;
 
+use fuota_proto::{FragIndex, McGroupId};
+
 use super::Estimate;
 pub use super::warning::Warning;
 use crate::ids::{DevEui, GroupId};
@@ -150,6 +152,8 @@ pub enum FailureReason {
     Incomplete(u8),
     /// The campaign ended before the device was done.
     CampaignEnded,
+    /// Whatever identifiers it supports belong to other campaigns.
+    IndicesTaken,
 }
 
 impl FailureReason {
@@ -172,6 +176,7 @@ impl FailureReason {
             Self::MemoryError => "MemoryError",
             Self::Incomplete(_) => "Incomplete",
             Self::CampaignEnded => "CampaignEnded",
+            Self::IndicesTaken => "IndicesTaken",
         }
     }
 }
@@ -376,6 +381,15 @@ pub enum Event {
     StageEnded(StageReport),
     /// A device failed or is known complete.
     Device(DeviceReport),
+    /// A device uses other identifiers than before: its model does not support the first, or another campaign has them.
+    Renumbered {
+        /// Which device.
+        device: DevEui,
+        /// Its fragmentation session from now on.
+        frag_index: FragIndex,
+        /// Its name for the group from now on.
+        mc_group_id: McGroupId,
+    },
     /// The session of a group was scheduled.
     SessionScheduled {
         /// Whose.

@@ -26,6 +26,11 @@ impl Campaign {
                     self.on_derived(index, value);
                 }
             }
+            Input::Taken { device, what } => {
+                if let Some(index) = self.roster.find(device) {
+                    self.on_taken(index, what);
+                }
+            }
             Input::Operator(Order::Stop) if self.outcome.is_none() => {
                 let stage = self.stage().unwrap_or(StageKind::McGroupSetup);
                 self.close(CampaignStatus::Stopped, Some(Cause::Stopped { stage }));

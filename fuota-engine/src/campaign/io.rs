@@ -56,6 +56,13 @@ pub enum Input<'a> {
     },
     /// The operator wants something.
     Operator(Order),
+    /// What a device was to use, as [`Event::Renumbered`] told, belongs to another campaign: it gets the next.
+    Taken {
+        /// Which device.
+        device: DevEui,
+        /// Its fragmentation index or group identifier.
+        what: Resource,
+    },
     /// The moment named by [`Output::Wait`] has come.
     Timeout,
 }
@@ -285,6 +292,25 @@ impl SessionClass {
         match self {
             Self::B { .. } => LONGEST_CLASS_B_SESSION,
             Self::C => LONGEST_CLASS_C_SESSION,
+        }
+    }
+}
+
+/// What only one campaign at a time can have of a device.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "records", derive(serde::Serialize, serde::Deserialize))]
+pub enum Resource {
+    /// A fragmentation session.
+    FragIndex(u8),
+    /// A multicast group.
+    McGroupId(u8),
+}
+
+impl fmt::Display for Resource {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::FragIndex(index) => write!(f, "FragIndex {index}"),
+            Self::McGroupId(id) => write!(f, "McGroupID {id}"),
         }
     }
 }

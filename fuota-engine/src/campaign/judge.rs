@@ -7,7 +7,7 @@ use fuota_proto::{FragIndex, McGroupId};
 
 use super::answer::{Answer, Refusal, Status, Verdict};
 use super::event::{CampaignStatus, Cause, Event, FailureReason, StageKind, StageStatus, Warning};
-use super::member::{Errand, Member, Standing};
+use super::member::{Errand, Standing};
 use super::plan::timing::START_MARGIN;
 use super::question::{Package, Question};
 use super::spec::{Kind, PackageVersion};
@@ -55,9 +55,7 @@ impl Campaign {
             Answer::PackageVersion { identifier, version } => {
                 self.on_package_version(index, identifier, version);
             }
-            Answer::McGroupSetup { mc_group_id, verdict } => {
-                self.on_mc_group_setup(index, mc_group_id, verdict);
-            }
+            Answer::McGroupSetup { verdict, .. } => self.on_mc_group_setup(index, verdict),
             Answer::Session { starts_in, .. } => self.on_session(index, starts_in, payload_len, received),
             Answer::FragSessionSetup { verdict, index_unsupported, replay, .. } => {
                 self.on_frag_session_setup(index, verdict, index_unsupported, replay);
@@ -100,7 +98,7 @@ impl Campaign {
         self.roster.set(index, Errand::Done, None);
     }
 
-    fn on_mc_group_setup(&mut self, index: u32, mc_group_id: McGroupId, verdict: Verdict) {
+    fn on_mc_group_setup(&mut self, index: u32, verdict: Verdict) {
         let Some(&member) = self.roster.get(index) else { return };
         let Err(status) = verdict else {
             self.roster.update(index, |member| member.holds.group = true);
@@ -108,10 +106,8 @@ impl Campaign {
             return;
         };
         // Its only error: the device does not support this index. Another one may do.
-        let start = self.plan.group(member.group).map(|group| group.parameters().mc_group_id.get());
-        let supported = self.plan.device(index).map(|device| device.limits.mc_group_ids);
-        match start.zip(supported).and_then(|(start, ids)| ids.after(mc_group_id.get(), start, 1)) {
-            Some(next) => self.ask_anew(index, |member| member.mc_group_id = McGroupId::from_wire(next)),
+        match self.next_mc_group_id(index, &member) {
+            Some(next) => self.ask_anew(index, |member| member.mc_group_id = next),
             None => self.fail(index, FailureReason::Refused(status)),
         }
     }
@@ -130,30 +126,6 @@ impl Campaign {
         }
     }
 
-    /// The index to try after a device's own; `None` once it has tried all that its version may use.
-    fn next_frag_index(&self, index: u32, member: &Member) -> Option<FragIndex> {
-        let (start, step) = self.frag_indices_of(member);
-        let supported = self.plan.device(index)?.limits.frag_indices;
-        supported.after(member.frag_index.get(), start, step).map(FragIndex::from_wire)
-    }
-
-    /// The index that a device uses first: the first that its model supports, else any.
-    fn first_frag_index(&self, index: u32, member: &Member) -> FragIndex {
-        let (start, step) = self.frag_indices_of(member);
-        let supported = self.plan.device(index).map(|device| device.limits.frag_indices);
-        let first = supported.and_then(|supported| supported.first_from(start, step));
-        FragIndex::from_wire(first.unwrap_or(start))
-    }
-
-    /// Which indices a device's version may use: from this one on, in these steps. Where parity of both rules
-    /// travels in a group, each version has every other index for itself: the rules give different fragments the
-    /// same number.
-    fn frag_indices_of(&self, member: &Member) -> (u8, u8) {
-        let mixed = self.mixed.contains(&member.group);
-        let second = mixed && member.fragmentation == Some(PackageVersion::V2);
-        (self.plan.spec.frag_index.get() + u8::from(second), if mixed { 2 } else { 1 })
-    }
-
     /// Opens the stage in which devices are told the shape of the data block.
     fn begin_frag_session_setup(&mut self) {
         self.mixed = mixed_groups(&self.plan, self.roster.members());
@@ -162,7 +134,10 @@ impl Campaign {
             else {
                 continue;
             };
-            self.roster.update(index, |member| member.frag_index = first);
+            if self.roster.get(index).is_some_and(|member| member.frag_index != first) {
+                self.roster.update(index, |member| member.frag_index = first);
+                self.tell_numbers(index);
+            }
         }
         self.ask(Question::FragSessionSetup);
     }
@@ -181,15 +156,6 @@ impl Campaign {
     fn hold_session(&mut self, index: u32) {
         self.roster.update(index, |member| member.holds.session = true);
         self.roster.set(index, Errand::Done, None);
-    }
-
-    /// The question is put again with something changed, as if for the first time.
-    fn ask_anew(&mut self, index: u32, change: impl FnOnce(&mut Member)) {
-        self.roster.update(index, |member| {
-            change(member);
-            member.tries = 0;
-        });
-        self.roster.set(index, Errand::Queued, None);
     }
 
     /// Besides error bits, an answer shows whether the device's clock agrees with the server's: `received` plus

@@ -57,6 +57,7 @@ mod exchange;
 mod firmware;
 #[cfg(feature = "records")]
 pub mod format;
+mod identifiers;
 mod intake;
 pub mod io;
 mod judge;

@@ -10,7 +10,7 @@ use core::time::Duration;
 use super::event::{Event, Warning};
 #[cfg(feature = "records")]
 use super::format::FormatError;
-use super::io::{Derived, GroupOrder, GroupReport, Input, Order, Output, Report};
+use super::io::{Derived, GroupOrder, GroupReport, Input, Order, Output, Report, Resource};
 use super::member::Errand;
 use super::plan::Plan;
 use super::question::Ingredient;
@@ -76,6 +76,13 @@ pub enum Entry {
     Drained,
     /// The campaign was rebuilt; what was under way was handed over again.
     Restarted,
+    /// What a device was to use belongs to another campaign.
+    Taken {
+        /// Index of the device in the plan.
+        device: u32,
+        /// Its fragmentation index or group identifier.
+        what: Resource,
+    },
 }
 
 /// Why records don't make a campaign.
@@ -212,6 +219,7 @@ impl Campaign {
             Input::Derived { device, value } => Entry::Derived { device: self.roster.find(device)?, value },
             Input::Operator(order) => Entry::Operator(order),
             Input::Timeout => Entry::Timeout,
+            Input::Taken { device, what } => Entry::Taken { device: self.roster.find(device)?, what },
         })
     }
 
@@ -245,6 +253,10 @@ impl Campaign {
                 self.handle(at, Input::Derived { device, value });
             }
             Entry::Operator(order) => self.handle(at, Input::Operator(order)),
+            Entry::Taken { device, what } => {
+                let device = name(self, device)?;
+                self.handle(at, Input::Taken { device, what });
+            }
             Entry::Timeout => self.handle(at, Input::Timeout),
             Entry::Restarted => self.restart(at),
             // The same outputs as then; they have had their effect, or will be handed over again at the end.

@@ -85,6 +85,7 @@ where
         lease::many_ask_and_one_gets_it,
         lease::many_write_and_one_batch_is_there,
         tenure::campaigns_under_way_share_no_device_index,
+        tenure::a_device_may_be_moved_to_what_nobody_else_has,
         tenure::devices_are_free_when_a_campaign_is_over,
         tenure::campaigns_are_listed_by_tenant,
         tenure::frame_counters_are_never_handed_out_twice,
@@ -172,6 +173,7 @@ fn batch(first: u64, records: u64, mark: u8) -> Batch {
         first,
         records: (first..first + records).map(record).collect(),
         devices: Vec::new(),
+        claims: Vec::new(),
         standing: standing(false),
     }
 }

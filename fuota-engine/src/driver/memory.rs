@@ -66,6 +66,10 @@ impl Kept {
         self.standing.is_some_and(|standing| standing.over)
     }
 
+    fn listing(&self, id: CampaignId) -> Listing {
+        Listing { id, tenant: self.tenant.clone(), name: self.name.clone(), standing: self.standing }
+    }
+
     /// Who holds it, and for how long still.
     fn held(&self) -> Option<(&str, Duration)> {
         let holder = self.holder.as_ref()?;
@@ -84,6 +88,16 @@ impl Kept {
             Ok(())
         } else {
             Err(StoreError::Fenced { campaign: lease.campaign, token: lease.token })
+        }
+    }
+
+    /// Takes other things of devices than before.
+    fn claim(&mut self, claims: &[Claim]) {
+        for claim in claims {
+            let place = self.devices.by_name.get(&claim.dev_eui);
+            if let Some(there) = place.and_then(|&place| self.devices.claims.get_mut(place)) {
+                *there = *claim;
+            }
         }
     }
 
@@ -125,18 +139,28 @@ impl MemoryStore {
     }
 }
 
+/// Nothing that is wanted belongs to another campaign under way.
+fn all_free(
+    campaigns: &BTreeMap<CampaignId, Kept>,
+    by: Option<CampaignId>,
+    wanted: &[Claim],
+) -> Result<(), StoreError> {
+    let others = campaigns.iter().filter(|&(id, kept)| Some(*id) != by && !kept.is_over());
+    for (&holder, kept) in others {
+        for claim in wanted {
+            if let Some(what) = kept.claims(claim) {
+                return Err(StoreError::Claimed { device: claim.dev_eui, what, holder });
+            }
+        }
+    }
+    Ok(())
+}
+
 #[async_trait]
 impl Store for MemoryStore {
     async fn create(&self, campaign: &NewCampaign) -> Result<CampaignId, StoreError> {
         self.all(|campaigns| {
-            let active = campaigns.iter().filter(|(_, kept)| !kept.is_over());
-            for (&holder, kept) in active {
-                for claim in &campaign.devices {
-                    if let Some(what) = kept.claims(claim) {
-                        return Err(StoreError::Claimed { device: claim.dev_eui, what, holder });
-                    }
-                }
-            }
+            all_free(campaigns, None, &campaign.devices)?;
             let secrets = match campaign.secrets_of {
                 Some(other) => campaigns.get(&other).ok_or(StoreError::Unknown(other))?.secrets.clone(),
                 None => BTreeMap::new(),
@@ -179,15 +203,12 @@ impl Store for MemoryStore {
         Ok(self.all(|campaigns| {
             let wanted =
                 campaigns.iter().filter(|(_, kept)| tenant.is_none_or(|tenant| kept.tenant == *tenant));
-            wanted
-                .map(|(&id, kept)| Listing {
-                    id,
-                    tenant: kept.tenant.clone(),
-                    name: kept.name.clone(),
-                    standing: kept.standing,
-                })
-                .collect()
+            wanted.map(|(&id, kept)| kept.listing(id)).collect()
         }))
+    }
+
+    async fn find(&self, id: CampaignId) -> Result<Listing, StoreError> {
+        self.with(id, |kept| Ok(kept.listing(id)))
     }
 
     async fn records(&self, id: CampaignId, first: u64, most: u32) -> Result<Vec<Vec<u8>>, StoreError> {
@@ -235,8 +256,12 @@ impl Store for MemoryStore {
     }
 
     async fn append(&self, lease: &Lease, batch: &Batch) -> Result<(), StoreError> {
-        self.with(lease.campaign, |kept| {
-            kept.check(lease)?;
+        self.all(|campaigns| {
+            let unknown = StoreError::Unknown(lease.campaign);
+            campaigns.get(&lease.campaign).ok_or(unknown)?.check(lease)?;
+            all_free(campaigns, Some(lease.campaign), &batch.claims)?;
+            let unknown = StoreError::Unknown(lease.campaign);
+            let kept = campaigns.get_mut(&lease.campaign).ok_or(unknown)?;
             let records = kept.records.len() as u64;
             let out_of_sequence =
                 StoreError::OutOfSequence { campaign: lease.campaign, records, first: batch.first };
@@ -250,6 +275,7 @@ impl Store for MemoryStore {
                 return Err(out_of_sequence);
             }
             kept.devices.reports.extend(batch.devices.iter().map(|report| (report.dev_eui, *report)));
+            kept.claim(&batch.claims);
             kept.standing = Some(batch.standing);
             Ok(())
         })

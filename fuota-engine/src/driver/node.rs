@@ -1,6 +1,7 @@
 //! The facade: a node that runs campaigns.
 
 use std::collections::HashSet;
+use std::ops::Deref;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use tokio::sync::{broadcast, mpsc};
@@ -31,10 +32,29 @@ const NOTICES: usize = 1_024;
 /// A node that runs campaigns, its own and those that other nodes leave behind. Copies are the same node.
 ///
 /// It lives on the tokio runtime that [`Builder::build`] is called on, has no state outside itself, and sets up neither
-/// logging nor metrics: it speaks through `tracing` and `metrics`.
+/// logging nor metrics: it speaks through `tracing` and `metrics`. When the last copy is dropped it stops as after
+/// [`shutdown`](Self::shutdown), only that nobody waits for it.
 #[derive(Clone, Debug)]
 pub struct Fuota {
-    node: Arc<Node>,
+    node: Arc<Running>,
+}
+
+/// A node at work: it stops when nobody has it any more. Its tasks have only the [`Node`].
+#[derive(Debug)]
+struct Running(Arc<Node>);
+
+impl Deref for Running {
+    type Target = Arc<Node>;
+
+    fn deref(&self) -> &Self::Target {
+        &self.0
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        self.0.stop.cancel();
+    }
 }
 
 #[derive(Debug)]
@@ -101,7 +121,7 @@ impl Fuota {
         });
         let main = Arc::clone(&node);
         node.tasks.spawn(async move { main.live().await });
-        Self { node }
+        Self { node: Arc::new(Running(node)) }
     }
 
     /// Keeps a campaign and starts it. It goes on through restarts of this node, and on other nodes if this one dies.
@@ -146,8 +166,7 @@ impl Fuota {
     /// # Errors
     /// [`StoreError::Unknown`] if there is no such campaign.
     pub async fn status(&self, id: CampaignId) -> Result<Listing, StoreError> {
-        let listing = self.node.around.store.list(None).await?.into_iter().find(|listing| listing.id == id);
-        listing.ok_or(StoreError::Unknown(id))
+        self.node.around.store.find(id).await
     }
 
     /// The campaigns of a tenant, or all, on whatever node.
@@ -206,6 +225,9 @@ impl Node {
         };
         let open = listings.iter().filter(|listing| !listing.standing.is_some_and(|standing| standing.over));
         for listing in open {
+            if self.stop.is_cancelled() {
+                return;
+            }
             match self.take_up(listing.id).await {
                 Ok(()) | Err(StoreError::Held { .. }) => {}
                 Err(error) => tracing::warn!(campaign = %listing.id, %error, "a campaign is not taken up"),

@@ -24,8 +24,9 @@ use std::time::Duration;
 use async_trait::async_trait;
 
 pub use self::airtime::{Booking, Channel, Promise};
-pub use self::error::{Obstacle, Resource, StoreError};
+pub use self::error::{Obstacle, StoreError};
 use crate::campaign::event::{CampaignStatus, DeviceReport, StageKind};
+pub use crate::campaign::io::Resource;
 use crate::ids::{DevEui, GroupId};
 use crate::time::GpsInstant;
 
@@ -54,6 +55,15 @@ pub trait Store: Send + Sync {
     /// # Errors
     /// [`StoreError`].
     async fn list(&self, tenant: Option<&Tenant>) -> Result<Vec<Listing>, StoreError>;
+
+    /// One campaign as people see it.
+    ///
+    /// # Errors
+    /// [`StoreError::Unknown`] if there is no such campaign.
+    async fn find(&self, id: CampaignId) -> Result<Listing, StoreError> {
+        let listing = self.list(None).await?.into_iter().find(|listing| listing.id == id);
+        listing.ok_or(StoreError::Unknown(id))
+    }
 
     /// At most `most` records from the `first`-th on, counted from 0, in order. Fewer than `most` only at the end.
     ///
@@ -100,7 +110,8 @@ pub trait Store: Send + Sync {
     ///
     /// # Errors
     /// [`StoreError::Fenced`] if the lease is no longer valid; [`StoreError::OutOfSequence`] for a gap, or other
-    /// records in the same place; [`StoreError::Claimed`] if a device's new index is taken.
+    /// records in the same place; [`StoreError::Claimed`] if something that the campaign takes of a device belongs to
+    /// another that is not over.
     async fn append(&self, lease: &Lease, batch: &Batch) -> Result<(), StoreError>;
 
     /// Keeps a snapshot in place of the one before. Records that it covers may be forgotten.
@@ -264,6 +275,8 @@ pub struct Batch {
     pub records: Vec<Vec<u8>>,
     /// Devices whose standing changed.
     pub devices: Vec<DeviceReport>,
+    /// Devices of which the campaign takes something else from now on, in place of what it took.
+    pub claims: Vec<Claim>,
     /// How far the campaign is after it.
     pub standing: Standing,
 }

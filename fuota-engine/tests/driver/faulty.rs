@@ -37,6 +37,8 @@ pub(crate) enum Fault {
 pub(crate) struct Faulty {
     pub(crate) store: Arc<dyn Store>,
     pub(crate) calls: AtomicU64,
+    /// Calls that list all campaigns.
+    pub(crate) lists: AtomicU64,
     pub(crate) at: u64,
     pub(crate) fault: Fault,
     /// Set when the node dies.
@@ -45,7 +47,14 @@ pub(crate) struct Faulty {
 
 impl Faulty {
     pub(crate) fn new(store: Arc<dyn Store>, at: u64, fault: Fault) -> Arc<Self> {
-        Arc::new(Self { store, calls: AtomicU64::new(0), at, fault, gone: Arc::default() })
+        Arc::new(Self {
+            store,
+            calls: AtomicU64::new(0),
+            lists: AtomicU64::new(0),
+            at,
+            fault,
+            gone: Arc::default(),
+        })
     }
 
     pub(crate) fn calls(&self) -> u64 {
@@ -82,7 +91,12 @@ impl Store for Faulty {
     }
 
     async fn list(&self, tenant: Option<&Tenant>) -> Result<Vec<Listing>, StoreError> {
+        self.lists.fetch_add(1, Ordering::Relaxed);
         self.call(self.store.list(tenant)).await
+    }
+
+    async fn find(&self, id: CampaignId) -> Result<Listing, StoreError> {
+        self.call(self.store.find(id)).await
     }
 
     async fn records(&self, id: CampaignId, first: u64, most: u32) -> Result<Vec<Vec<u8>>, StoreError> {

@@ -8,6 +8,7 @@ mod airtime;
 mod common;
 mod crash;
 mod faulty;
+mod indices;
 mod net;
 mod node;
 

@@ -22,7 +22,7 @@ use fuota_proto::keys::RootKey;
 use tokio::sync::Notify;
 use tokio::time::{Instant, sleep};
 
-use crate::common::{PERIOD, START, decode, good};
+use crate::common::{Heard, PERIOD, START, decode, good};
 
 /// GPS time that begins with the test and follows tokio's clock.
 #[derive(Debug)]
@@ -161,7 +161,13 @@ impl Net {
     async fn answer(&self, device: DevEui, tx: &Transmit, multicast: bool) -> bool {
         let Some(heard) = decode(tx, multicast) else { return false };
         sleep(Duration::from_secs(2)).await;
-        let Some((port, payload)) = good(&heard, self.clock.now()) else { return false };
+        let Some((port, mut payload)) = good(&heard, self.clock.now()) else { return false };
+        // The script answers for session 0; this device answers for the one that it is asked about.
+        if let (Heard::Status { .. }, [_, asked, ..], [_, _, index, ..]) =
+            (&heard, &tx.payload[..], &mut payload[..])
+        {
+            *index |= (asked >> 1 & 0x03) << 6;
+        }
         self.uplink(device, port, payload);
         true
     }

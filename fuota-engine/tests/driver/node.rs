@@ -1,6 +1,7 @@
 //! One node without faults.
 
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use fuota_engine::campaign::event::{CampaignStatus, Event, StageKind};
@@ -10,6 +11,7 @@ use fuota_engine::driver::{Fuota, MemoryStore, Notice, OrderError, StartError, S
 use tokio::time::timeout;
 
 use crate::common::spec;
+use crate::faulty::{Fault, Faulty};
 use crate::net::{Access, Net, engine_counts};
 use crate::{launch, node};
 
@@ -152,4 +154,49 @@ async fn what_is_shut_down_goes_on_where_it_was() {
     fragments.dedup();
     assert_eq!(fragments, (1..=11).collect::<Vec<_>>());
     second.shutdown().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn asking_how_a_campaign_stands_is_one_call_of_the_store() {
+    let store = Faulty::new(Arc::new(MemoryStore::new()), 0, Fault::Fails);
+    let net = Net::new(6);
+    let fuota = node("a", store.clone(), Access::new(&net));
+    let mut ids = Vec::new();
+    for first in [1, 4] {
+        let mut campaign = spec(6);
+        campaign.devices.retain(|device| (first..first + 3).contains(&device.dev_eui.0));
+        ids.push(fuota.start(launch(campaign)).await.unwrap());
+    }
+    // Before anything else can happen.
+    let (calls, lists) = (store.calls(), store.lists.load(Ordering::Relaxed));
+    assert_eq!(fuota.status(ids[1]).await.unwrap().id, ids[1]);
+    assert_eq!(store.calls() - calls, 1);
+    assert_eq!(store.lists.load(Ordering::Relaxed), lists, "no other campaign was looked at");
+    let unknown = fuota.status(CampaignId(99)).await;
+    assert!(matches!(unknown, Err(StoreError::Unknown(CampaignId(99)))), "{unknown:?}");
+    fuota.shutdown().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_node_that_is_dropped_stops_and_gives_its_campaigns_back() {
+    let (store, net) = (Arc::new(MemoryStore::new()), Net::new(3));
+    let first = node("a", store.clone(), Access::new(&net));
+    let id = first.start(launch(spec(3))).await.unwrap();
+    let copy = first.clone();
+    drop(first);
+    tokio::time::sleep(Duration::from_secs(500)).await;
+    let before = net.sent().len();
+    assert!(before > 0, "a copy keeps the node at work");
+    let mut notices = copy.subscribe(id).unwrap();
+    drop(copy);
+    while notices.recv().await.unwrap() != Notice::HandedOver {}
+    // Its lease does not have to run out, and nothing more comes from it.
+    tokio::time::sleep(Duration::from_secs(1)).await;
+    store.acquire(id, "b", Duration::from_secs(1)).await.unwrap();
+    let before = net.sent().len();
+    tokio::time::sleep(Duration::from_secs(24 * 3_600)).await;
+    assert_eq!(net.sent().len(), before);
+    let tasks = tokio::runtime::Handle::current().metrics().num_alive_tasks();
+    // The three devices' own.
+    assert_eq!(tasks, 3);
 }

@@ -66,7 +66,7 @@ impl SqlStore {
                 return Err(self.error(error));
             }
             transaction.rollback().await.map_err(|error| self.error(error))?;
-            return Err(self.who_has_it(campaign).await?);
+            return Err(self.who_has_it(&campaign.devices, None).await?);
         }
         if let Some(other) = campaign.secrets_of {
             self.query(
@@ -162,17 +162,23 @@ impl SqlStore {
         Ok(())
     }
 
-    /// Which campaign under way has what this one needs.
-    async fn who_has_it(&self, campaign: &NewCampaign) -> Result<StoreError, StoreError> {
-        for claim in &campaign.devices {
+    /// Which other campaign under way has what one needs.
+    pub(super) async fn who_has_it(
+        &self,
+        wanted: &[Claim],
+        by: Option<CampaignId>,
+    ) -> Result<StoreError, StoreError> {
+        for claim in wanted {
             let holders = self
                 .query(
                     "SELECT campaign, frag_index FROM campaign_device WHERE dev_eui = $1 AND active = 1
-                         AND (frag_index = $2 OR mc_group_id = $3) ORDER BY campaign",
+                         AND (frag_index = $2 OR mc_group_id = $3) AND campaign <> $4 ORDER BY campaign",
                 )
                 .bind(claim.dev_eui.to_string())
                 .bind(claim.frag_index.map(i64::from))
                 .bind(i64::from(claim.mc_group_id))
+                // No campaign has the number 0.
+                .bind(by.map_or(0, key))
                 .fetch_all(&self.readers)
                 .await
                 .map_err(|error| self.error(error))?;
@@ -224,16 +230,23 @@ impl SqlStore {
             None => self.query("SELECT id, tenant, name, standing FROM campaign ORDER BY id"),
         };
         let rows = rows.fetch_all(&self.readers).await.map_err(|error| self.error(error))?;
-        let listing = |row: &AnyRow| {
-            let standing: Option<Vec<u8>> = self.column(row, "standing")?;
-            Ok(Listing {
-                id: CampaignId(stored(self.column(row, "id")?, "a campaign")?),
-                tenant: Tenant(self.column(row, "tenant")?),
-                name: self.column(row, "name")?,
-                standing: standing.map(|octets| read(Format::Progress, &octets)).transpose()?,
-            })
-        };
-        rows.iter().map(listing).collect()
+        rows.iter().map(|row| self.listing(row)).collect()
+    }
+
+    pub(super) async fn find_campaign(&self, id: CampaignId) -> Result<Listing, StoreError> {
+        let query = self.query("SELECT id, tenant, name, standing FROM campaign WHERE id = $1").bind(key(id));
+        let row = query.fetch_optional(&self.readers).await.map_err(|error| self.error(error))?;
+        self.listing(&row.ok_or(StoreError::Unknown(id))?)
+    }
+
+    fn listing(&self, row: &AnyRow) -> Result<Listing, StoreError> {
+        let standing: Option<Vec<u8>> = self.column(row, "standing")?;
+        Ok(Listing {
+            id: CampaignId(stored(self.column(row, "id")?, "a campaign")?),
+            tenant: Tenant(self.column(row, "tenant")?),
+            name: self.column(row, "name")?,
+            standing: standing.map(|octets| read(Format::Progress, &octets)).transpose()?,
+        })
     }
 
     pub(super) async fn read_devices(

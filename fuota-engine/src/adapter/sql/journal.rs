@@ -2,12 +2,12 @@
 
 use sqlx::{Any, Transaction};
 
-use super::error::{number, stored};
+use super::error::{is_collision, number, stored};
 use super::lease::{Held, key};
 use super::{ROWS, SqlStore, values};
 use crate::campaign::event::{DeviceReport, DeviceStatus};
 use crate::campaign::format::{Format, write};
-use crate::driver::store::{Batch, CampaignId, Lease, Snapshot, Standing, StoreError};
+use crate::driver::store::{Batch, CampaignId, Claim, Lease, Snapshot, Standing, StoreError};
 use crate::ids::GroupId;
 
 impl SqlStore {
@@ -20,11 +20,39 @@ impl SqlStore {
             let (campaign, records, first) = (held.campaign, held.records, batch.first);
             return Err(StoreError::OutOfSequence { campaign, records, first });
         }
+        if let Err(error) = self.claim_anew(&mut transaction, &held, &batch.claims).await {
+            if !is_collision(&error) {
+                return Err(self.error(error));
+            }
+            transaction.rollback().await.map_err(|error| self.error(error))?;
+            return Err(self.who_has_it(&batch.claims, Some(held.campaign)).await?);
+        }
         for report in &batch.devices {
             self.tell_device(&mut transaction, &held, report).await?;
         }
         self.tell_campaign(&mut transaction, &held, batch).await?;
         self.commit(transaction).await
+    }
+
+    /// Takes other things of devices than before; collides if another campaign under way has them.
+    async fn claim_anew(
+        &self,
+        transaction: &mut Transaction<'static, Any>,
+        held: &Held,
+        claims: &[Claim],
+    ) -> Result<(), sqlx::Error> {
+        for claim in claims {
+            self.query(
+                "UPDATE campaign_device SET frag_index = $1, mc_group_id = $2 WHERE campaign = $3 AND dev_eui = $4",
+            )
+            .bind(claim.frag_index.map(i64::from))
+            .bind(i64::from(claim.mc_group_id))
+            .bind(key(held.campaign))
+            .bind(claim.dev_eui.to_string())
+            .execute(&mut **transaction)
+            .await?;
+        }
+        Ok(())
     }
 
     /// Whether this is the last batch once more, because its first answer was lost.

@@ -167,6 +167,10 @@ impl Store for SqlStore {
         self.list_campaigns(tenant).await
     }
 
+    async fn find(&self, id: CampaignId) -> Result<Listing, StoreError> {
+        self.find_campaign(id).await
+    }
+
     async fn records(&self, id: CampaignId, first: u64, most: u32) -> Result<Vec<Vec<u8>>, StoreError> {
         self.read_records(id, first, most).await
     }

@@ -39,6 +39,41 @@ pub(super) async fn campaigns_under_way_share_no_device_index(store: &impl Store
     done("no session", store.create(&none).await).map(|_| ())
 }
 
+pub(super) async fn a_device_may_be_moved_to_what_nobody_else_has(store: &impl Store) -> Verdict {
+    let (id, lease) = held(store, "a", LONG).await?;
+    let device = DevEui(2);
+    let mut other = campaign(11);
+    other.devices.push(Claim { dev_eui: device, frag_index: Some(1), mc_group_id: 2 });
+    let holder = done("keeping another campaign", store.create(&other).await)?;
+    let moved = |first, frag_index, mc_group_id| {
+        let mut moved = batch(first, 1, 0);
+        moved.claims = vec![Claim { dev_eui: device, frag_index, mc_group_id }];
+        moved
+    };
+    let taken = |resource: Resource| {
+        move |error: &StoreError| {
+            matches!(*error, StoreError::Claimed { device: d, what, holder: h }
+                if d == device && what == resource && h == holder)
+        }
+    };
+    refused("its session", store.append(&lease, &moved(0, Some(1), 1)).await, taken(Resource::FragIndex(1)))?;
+    refused("its group", store.append(&lease, &moved(0, Some(2), 2)).await, taken(Resource::McGroupId(2)))?;
+    same("records of what was refused", &done("loading", store.load(id).await)?.records, &0)?;
+    done("what is free", store.append(&lease, &moved(0, Some(2), 1)).await)?;
+    done("the same again", store.append(&lease, &moved(1, Some(2), 1)).await)?;
+    let rows = done("reading devices", store.devices(id, 1, 1).await)?;
+    let claim = Claim { dev_eui: device, frag_index: Some(2), mc_group_id: 1 };
+    same("what it has", &rows.iter().map(|row| row.claim).collect(), &vec![claim])?;
+    // What it had is free for others, what it has is not.
+    let mut third = campaign(21);
+    third.devices.push(Claim { dev_eui: device, frag_index: Some(2), mc_group_id: 0 });
+    let ours = |error: &StoreError| matches!(*error, StoreError::Claimed { holder, .. } if holder == id);
+    refused("what it has now", store.create(&third).await, ours)?;
+    third.devices.pop();
+    third.devices.push(Claim { dev_eui: device, frag_index: Some(0), mc_group_id: 0 });
+    done("what it had", store.create(&third).await).map(|_| ())
+}
+
 pub(super) async fn devices_are_free_when_a_campaign_is_over(store: &impl Store) -> Verdict {
     let (_, lease) = held(store, "a", LONG).await?;
     done("adding a batch", store.append(&lease, &batch(0, 1, 0)).await)?;
@@ -65,6 +100,9 @@ pub(super) async fn campaigns_are_listed_by_tenant(store: &impl Store) -> Verdic
     same("the campaigns", &all.iter().map(|listing| listing.id).collect(), &ids)?;
     let standings: Vec<_> = all.iter().map(|listing| listing.standing).collect();
     same("their standing", &standings, &vec![None, Some(standing(false)), None])?;
+    for listing in &all {
+        same("one campaign", &done("finding it", store.find(listing.id).await)?, listing)?;
+    }
     for tenant in ["a", "b", "c"] {
         let tenant = Tenant(tenant.into());
         let theirs = done("listing", store.list(Some(&tenant)).await)?;
@@ -128,6 +166,7 @@ pub(super) async fn what_is_not_there_is_said_not_to_be(store: &impl Store) -> V
     let id = CampaignId(4_711);
     let lease = Lease { campaign: id, token: 1 };
     refused("loading", store.load(id).await, is_unknown)?;
+    refused("finding", store.find(id).await, is_unknown)?;
     refused("records", store.records(id, 0, 1).await, is_unknown)?;
     refused("a snapshot", store.snapshot(id).await, is_unknown)?;
     refused("devices", store.devices(id, 0, 1).await, is_unknown)?;

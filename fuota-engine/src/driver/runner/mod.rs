@@ -2,9 +2,11 @@
 
 mod derive;
 mod perform;
+mod portion;
 mod restore;
 mod turn;
 
+use self::portion::Portion;
 pub(super) use self::restore::Lines;
 
 use std::collections::{BTreeMap, HashMap, HashSet, VecDeque};
@@ -12,7 +14,6 @@ use std::sync::Arc;
 
 use tokio::sync::{Semaphore, broadcast, mpsc};
 use tokio::task::JoinSet;
-use tokio::time::sleep;
 use tokio_util::sync::CancellationToken;
 
 use super::counters::Counters;
@@ -20,12 +21,12 @@ use super::item::{Item, SharedReceipt};
 use super::lease::Held;
 use super::metric;
 use super::notice::Notice;
-use super::store::{Batch, CampaignId, Channel, Snapshot, Standing, StoreError};
+use super::store::{CampaignId, Channel, Snapshot, StoreError};
 use super::surroundings::Surroundings;
 use super::transport::TransportEvent;
 use crate::campaign::Campaign;
-use crate::campaign::event::{DeviceReport, Event, Outcome};
-use crate::campaign::io::{GroupReport, Input, Output, Report, Transmit};
+use crate::campaign::event::Outcome;
+use crate::campaign::io::{GroupReport, Input, Report, Transmit};
 use crate::ids::{DevEui, GroupId, TxId};
 use crate::time::GpsInstant;
 
@@ -84,17 +85,6 @@ enum Found {
     Group(GroupId, GroupReport),
 }
 
-/// What one pass over the outputs has to make durable and to carry out.
-#[derive(Debug, Default)]
-struct Portion {
-    records: Vec<Vec<u8>>,
-    devices: Vec<DeviceReport>,
-    outputs: Vec<Output>,
-    /// When nothing more comes: until when; otherwise there is more.
-    until: Option<Option<GpsInstant>>,
-    finished: Option<Outcome>,
-}
-
 impl Runner {
     /// Works on the campaign until there is a reason not to. What is left is its lease.
     pub(super) async fn run(mut self) -> (Held, Ended) {
@@ -114,8 +104,7 @@ impl Runner {
         loop {
             self.hand_over_what_is_due().await?;
             let until = loop {
-                let Portion { records, devices, outputs, until, finished } = self.portion();
-                self.commit(records, devices, finished.is_some()).await?;
+                let Portion { outputs, until, finished, .. } = self.durable_portion().await?;
                 for output in outputs {
                     self.perform(output).await?;
                 }
@@ -129,69 +118,6 @@ impl Runner {
             self.keep_snapshot().await?;
             self.gather(until).await?;
         }
-    }
-
-    /// The next outputs. Records come before what they lead to, so a portion can be carried out once they are durable.
-    fn portion(&mut self) -> Portion {
-        let mut portion = Portion::default();
-        while portion.outputs.len() < PORTION {
-            match self.campaign.poll_output() {
-                Output::Persist(record) => portion.records.push(record.to_octets()),
-                Output::Wait(until) => {
-                    portion.until = Some(until);
-                    break;
-                }
-                Output::Finished(outcome) => portion.finished = Some(outcome),
-                output => {
-                    if let Output::Event(Event::Device(report)) = &output {
-                        portion.devices.push(*report);
-                    }
-                    portion.outputs.push(output);
-                }
-            }
-        }
-        portion
-    }
-
-    /// Makes a portion durable, however long that takes, and then hands receipts back.
-    async fn commit(
-        &mut self,
-        records: Vec<Vec<u8>>,
-        devices: Vec<DeviceReport>,
-        over: bool,
-    ) -> Result<(), Ended> {
-        if records.is_empty() && devices.is_empty() && !over {
-            return Ok(());
-        }
-        let batch = Batch { first: self.records, records, devices, standing: self.standing(over) };
-        let mut backoff = self.around.settings.backoff();
-        let started = std::time::Instant::now();
-        loop {
-            match self.around.store.append(self.held.lease(), &batch).await {
-                Ok(()) => break,
-                Err(StoreError::Unavailable { cause, source }) => {
-                    tracing::warn!(campaign = %self.id, %cause, ?source, "the store fails; the campaign stands still");
-                    self.trouble(Notice::Paused(cause));
-                    tokio::select! {
-                        () = self.held.lost() => return Err(Ended::Lost),
-                        () = self.stop.cancelled() => return Err(Ended::Stopped),
-                        () = sleep(backoff.pause()) => {}
-                    }
-                }
-                Err(StoreError::Fenced { .. }) => return Err(Ended::Lost),
-                Err(error) => return Err(Ended::Broken(error)),
-            }
-        }
-        metric::committed(started.elapsed(), batch.records.len());
-        self.over_it(Notice::Resumed);
-        self.records += batch.records.len() as u64;
-        for receipt in std::mem::take(&mut self.receipts) {
-            let Some(receipt) = receipt.done() else { continue };
-            if let Err(error) = self.around.transport.acknowledge(receipt).await {
-                tracing::debug!(campaign = %self.id, %error, "a receipt is not taken; it may come again");
-            }
-        }
-        Ok(())
     }
 
     /// Bounds the replay after the next restart.
@@ -281,18 +207,6 @@ impl Runner {
             }
             // The key provider panicked; its task is gone, and the campaign will ask again after a restart.
             Err(error) => tracing::error!(campaign = %self.id, %error, "a key was not computed"),
-        }
-    }
-
-    fn standing(&self, over: bool) -> Standing {
-        let tally = self.campaign.tally();
-        Standing {
-            status: self.campaign.status(),
-            stage: self.campaign.progress().stage,
-            complete: tally.complete,
-            failed: tally.failed,
-            devices: tally.devices,
-            over,
         }
     }
 

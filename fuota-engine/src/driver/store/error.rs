@@ -4,7 +4,7 @@ use std::error::Error;
 use std::fmt;
 use std::time::Duration;
 
-use super::{CampaignId, Tenant};
+use super::{CampaignId, Resource, Tenant};
 use crate::ids::DevEui;
 use crate::time::GpsInstant;
 
@@ -124,23 +124,5 @@ impl fmt::Display for Obstacle {
             Self::Busy => "it is busy",
             Self::Disconnected => "it cannot be reached",
         })
-    }
-}
-
-/// What only one campaign at a time can have of a device.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Resource {
-    /// A fragmentation session.
-    FragIndex(u8),
-    /// A multicast group.
-    McGroupId(u8),
-}
-
-impl fmt::Display for Resource {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::FragIndex(index) => write!(f, "FragIndex {index}"),
-            Self::McGroupId(id) => write!(f, "McGroupID {id}"),
-        }
     }
 }

@@ -36,6 +36,7 @@ fn batch(first: u64, records: u64, octets: usize) -> Batch {
         first,
         records: (0..records).map(|_| vec![7; octets]).collect(),
         devices: Vec::new(),
+        claims: Vec::new(),
         standing: Standing {
             status: CampaignStatus::Running,
             stage: StageKind::McGroupSetup,
