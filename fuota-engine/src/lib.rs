@@ -6,7 +6,7 @@
 #[cfg(feature = "alloc")]
 extern crate alloc;
 
-#[cfg(any(feature = "sqlite", feature = "postgres"))]
+#[cfg(any(feature = "postgres", feature = "prometheus", feature = "sqlite"))]
 pub mod adapter;
 pub mod airtime;
 #[cfg(feature = "alloc")]

@@ -4,5 +4,9 @@
 //! |---|---|
 //! | `sqlite` | [`SqlStore::sqlite`](sql::SqlStore): campaigns in one file, for one node |
 //! | `postgres` | [`SqlStore::postgres`](sql::SqlStore): campaigns shared by several nodes |
+//! | `prometheus` | [`Exporter`](prometheus::Exporter): what a node measures, as text to be scraped |
 
+#[cfg(feature = "prometheus")]
+pub mod prometheus;
+#[cfg(any(feature = "sqlite", feature = "postgres"))]
 pub mod sql;

@@ -111,6 +111,20 @@ pub enum Warning {
 }
 
 impl Warning {
+    /// The device that it is about, if it is about one.
+    #[must_use]
+    pub const fn device(&self) -> Option<DevEui> {
+        match self {
+            Self::Malformed { device, .. }
+            | Self::UnexpectedAnswer { device, .. }
+            | Self::ClockOff { device, .. }
+            | Self::LegacyReboot { device }
+            | Self::QuirkApplied { device, .. }
+            | Self::StartMissedEarly { device } => Some(*device),
+            _ => None,
+        }
+    }
+
     /// The warning's name in reports.
     #[must_use]
     pub const fn name(&self) -> &'static str {

@@ -6,7 +6,6 @@ use std::sync::{Arc, Mutex, PoisonError};
 use tokio::sync::{broadcast, mpsc};
 
 use super::item::{Item, SharedReceipt};
-use super::metric;
 use super::notice::Notice;
 use super::store::CampaignId;
 use super::transport::{Delivery, Receipt, TransportEvent};
@@ -44,7 +43,6 @@ impl Switchboard {
         self.with(|lines| {
             lines.devices.extend(devices.iter().map(|device| (*device, id)));
             lines.campaigns.insert(id, Connected { line, devices });
-            metric::campaigns(lines.campaigns.len());
         });
     }
 
@@ -53,7 +51,6 @@ impl Switchboard {
         self.with(|lines| {
             // Nobody else's devices are looked at, however many the node has.
             let connected = lines.campaigns.remove(&id);
-            metric::campaigns(lines.campaigns.len());
             for device in connected.into_iter().flat_map(|connected| connected.devices) {
                 lines.devices.remove(&(device, id));
             }

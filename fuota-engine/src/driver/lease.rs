@@ -6,6 +6,7 @@ use std::time::Duration;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 use tokio::time::{Instant, sleep};
+use tracing::Instrument;
 
 use super::settings::Settings;
 use super::store::{Lease, Store, StoreError};
@@ -26,7 +27,7 @@ impl Held {
         let ttl = settings.lease;
         // The store counted from a moment after `asked`, so it honours the lease for longer than this.
         let (known, until) = watch::channel(asked + ttl);
-        let keeper = tokio::spawn(keep(store, lease.clone(), ttl, known));
+        let keeper = tokio::spawn(keep(store, lease.clone(), ttl, known).in_current_span());
         Self { lease, margin: settings.margin, until, keeper }
     }
 

@@ -68,6 +68,7 @@ mod share;
 pub mod store;
 mod surroundings;
 mod system_clock;
+mod trace;
 pub mod transport;
 mod vault;
 

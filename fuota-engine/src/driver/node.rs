@@ -8,19 +8,20 @@ use tokio::sync::{broadcast, mpsc};
 use tokio::time::{Instant, sleep};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
+use tracing::Instrument;
 
 use super::builder::Builder;
 use super::dispatch::{Line, Switchboard};
 use super::item::Item;
 use super::launch::{Launch, claims};
 use super::lease::Held;
-use super::metric;
 use super::notice::Notice;
 use super::runner::{Ended, Lines, Runner};
 use super::settings::Settings;
 use super::share::planned;
 use super::store::{AuditEntry, CampaignId, Lease, Listing, NewCampaign, StoreError, Tenant};
 use super::surroundings::Surroundings;
+use super::trace;
 use super::transport::TransportError;
 use crate::campaign::io::Order;
 use crate::campaign::plan::PlanError;
@@ -313,6 +314,11 @@ impl Node {
 
     /// Works on a campaign in a task of its own.
     async fn run(self: &Arc<Self>, lease: Lease, asked: Instant) {
+        let span = trace::campaign(&lease, &self.around.settings.node);
+        self.work_on(lease, asked).instrument(span).await;
+    }
+
+    async fn work_on(self: &Arc<Self>, lease: Lease, asked: Instant) {
         let id = lease.campaign;
         let held = Held::new(lease, asked, Arc::clone(&self.around.store), &self.around.settings);
         let (inbox, receiver) = mpsc::channel(self.around.settings.inbox);
@@ -332,12 +338,11 @@ impl Node {
         };
         self.board.connect(id, Line { inbox, notices: notices.clone() }, runner.devices());
         let node = Arc::clone(self);
-        self.tasks.spawn(async move {
+        let work = async move {
             let (held, ended) = runner.run().await;
             node.board.disconnect(id);
             let notice = match ended {
                 Ended::Finished(outcome) => {
-                    metric::finished(&outcome);
                     node.give_back(held).await;
                     Notice::Finished(outcome)
                 }
@@ -356,7 +361,8 @@ impl Node {
                 }
             };
             let _ = notices.send(notice);
-        });
+        };
+        self.tasks.spawn(work.in_current_span());
     }
 
     async fn give_back(&self, held: Held) {

@@ -11,6 +11,9 @@ mod faulty;
 mod indices;
 mod net;
 mod node;
+#[cfg(feature = "prometheus")]
+mod scrape;
+mod trace;
 
 use std::sync::Arc;
 use std::time::Duration;

@@ -167,11 +167,17 @@ impl Plan {
         self.spec.region.sub_band(group.parameters().frequency)
     }
 
+    /// Time on air of a multicast downlink with `frm_payload` octets.
+    #[must_use]
+    pub fn airtime(&self, group: &GroupPlan, frm_payload: usize) -> Duration {
+        group.downlink.framed(frm_payload, self.spec.framing)
+    }
+
     /// How long a multicast downlink with `frm_payload` octets keeps a gateway from the next: its time on air, divided by
     /// the duty cycle. Nothing else that paces downlinks is in it.
     #[must_use]
     pub fn airtime_taken(&self, group: &GroupPlan, frm_payload: usize) -> Duration {
-        self.spec.multicast_duty.gap(group.downlink.framed(frm_payload, self.spec.framing))
+        self.spec.multicast_duty.gap(self.airtime(group, frm_payload))
     }
 
     /// How long the fragments of a group's first round keep a gateway from anything else.

@@ -19,7 +19,7 @@ use tokio_util::sync::CancellationToken;
 use super::counters::Counters;
 use super::item::{Item, SharedReceipt};
 use super::lease::Held;
-use super::metric;
+use super::metric::Meter;
 use super::notice::Notice;
 use super::store::{CampaignId, Channel, Snapshot, StoreError};
 use super::surroundings::Surroundings;
@@ -50,6 +50,7 @@ pub(super) enum Ended {
 #[derive(Debug)]
 pub(super) struct Runner {
     id: CampaignId,
+    meter: Meter,
     campaign: Campaign,
     held: Held,
     around: Surroundings,
@@ -92,6 +93,9 @@ impl Runner {
             Ok(outcome) => Ended::Finished(outcome),
             Err(ended) => ended,
         };
+        if let Ended::Finished(outcome) = &ended {
+            self.meter.finished(outcome);
+        }
         (self.held, ended)
     }
 
@@ -188,12 +192,12 @@ impl Runner {
         };
         match &*event {
             TransportEvent::Uplink { from, port, payload, received } => {
-                metric::uplink();
+                self.meter.uplink();
                 self.campaign
                     .handle(now, Input::Uplink { from: *from, port: *port, payload, received: *received });
             }
             TransportEvent::Downlink { id, report, .. } => {
-                metric::reported(report);
+                self.meter.reported(report);
                 self.campaign.handle(now, Input::Downlink { id: *id, report: *report });
             }
         }

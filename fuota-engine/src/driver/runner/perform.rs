@@ -4,10 +4,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::time::sleep;
+use tracing::Instrument;
 
-use super::super::metric;
 use super::super::notice::Notice;
 use super::super::store::StoreError;
+use super::super::trace;
 use super::super::transport::{CounterOwner, Handover, Provision, ProvisionError, SendError};
 use super::derive::{Deriver, Ingredients};
 use super::{Ended, Found, Runner};
@@ -47,7 +48,8 @@ impl Runner {
                 Ok(())
             }
             Output::Event(event) => {
-                metric::event(&event);
+                self.meter.event(&event);
+                trace::event(&event);
                 self.tell(Notice::Event { at: self.around.clock.now(), event });
                 Ok(())
             }
@@ -80,12 +82,12 @@ impl Runner {
                     if let Dest::Multicast(group) = transmit.dest {
                         self.counters.used(group);
                     }
-                    metric::taken(transmit.dest);
+                    self.count(transmit);
                     self.over_it(Notice::TransportBack);
                     return Ok(());
                 }
                 Err(SendError::Refused(cause)) => {
-                    metric::refused(cause);
+                    self.meter.refused(cause);
                     self.found.push_back(Found::Downlink(transmit.id, Report::Refused(cause)));
                     self.over_it(Notice::TransportBack);
                     return Ok(());
@@ -100,6 +102,17 @@ impl Runner {
                     self.trouble(Notice::TransportLost);
                     self.pause(backoff.pause()).await?;
                 }
+            }
+        }
+    }
+
+    /// Counts a downlink that was taken.
+    fn count(&self, transmit: &Transmit) {
+        self.meter.taken(transmit.dest);
+        if let Dest::Multicast(group) = transmit.dest {
+            let plan = self.campaign.plan();
+            if let Some(group) = plan.groups().get(usize::from(group.0)) {
+                self.meter.airtime(plan.airtime(group, transmit.payload.len()));
             }
         }
     }
@@ -183,8 +196,11 @@ impl Runner {
             backoff: self.around.settings.backoff(),
             limit: Arc::clone(&self.derivations_at_once),
         };
-        self.derivations
-            .spawn(deriver.derive(order, Ingredients { device, group, image: Arc::clone(&self.image) }));
+        self.derivations.spawn(
+            deriver
+                .derive(order, Ingredients { device, group, image: Arc::clone(&self.image) })
+                .in_current_span(),
+        );
     }
 
     /// Waits before something is tried again, unless there is no more use in that.

@@ -2,7 +2,6 @@
 
 use tokio::time::sleep;
 
-use super::super::metric;
 use super::super::notice::Notice;
 use super::super::store::{Batch, Claim, Resource, Standing, StoreError};
 use super::{Ended, PORTION, Runner};
@@ -121,7 +120,8 @@ impl Runner {
                 Err(error) => return Err(Ended::Broken(error)),
             }
         }
-        metric::committed(started.elapsed(), batch.records.len());
+        self.meter.committed(started.elapsed(), batch.records.len());
+        self.meter.stands(self.campaign.tally());
         self.over_it(Notice::Resumed);
         self.records += batch.records.len() as u64;
         for receipt in std::mem::take(&mut self.receipts) {

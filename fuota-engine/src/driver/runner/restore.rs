@@ -10,9 +10,11 @@ use tokio_util::sync::CancellationToken;
 use super::super::counters::Counters;
 use super::super::item::Item;
 use super::super::lease::Held;
+use super::super::metric::Meter;
 use super::super::notice::Notice;
-use super::super::store::{CampaignId, StoreError};
+use super::super::store::{CampaignId, StoreError, Tenant};
 use super::super::surroundings::Surroundings;
+use super::super::trace;
 use super::Runner;
 use crate::campaign::Campaign;
 use crate::campaign::format::FormatError;
@@ -62,7 +64,7 @@ impl Runner {
         lines: Lines,
     ) -> Result<Self, (Held, ResumeError)> {
         let id = held.lease().campaign;
-        let (campaign, records) = match restored(&around, id).await {
+        let (tenant, campaign, records) = match restored(&around, id).await {
             Ok(restored) => restored,
             Err(error) => return Err((held, error)),
         };
@@ -72,8 +74,10 @@ impl Runner {
         } else {
             HashSet::new()
         };
+        trace::tenant(&tenant);
         Ok(Self {
             id,
+            meter: Meter::new(&tenant, campaign.progress().stage, campaign.tally()),
             image: campaign.plan().image().into(),
             campaign,
             held,
@@ -96,14 +100,14 @@ impl Runner {
     }
 }
 
-/// The campaign as its records leave it, and how many they are.
-async fn restored(around: &Surroundings, id: CampaignId) -> Result<(Campaign, u64), ResumeError> {
+/// Whose campaign it is, the campaign as its records leave it, and how many they are.
+async fn restored(around: &Surroundings, id: CampaignId) -> Result<(Tenant, Campaign, u64), ResumeError> {
     let store = &*around.store;
     let stored = store.load(id).await?;
     let plan = Plan::new(CampaignSpec::from_octets(&stored.plan, stored.image)?)?;
     let now = around.clock.now();
     if stored.records == 0 {
-        return Ok((Campaign::new(plan, now), 0));
+        return Ok((stored.tenant, Campaign::new(plan, now), 0));
     }
     let snapshot = store.snapshot(id).await?;
     let from_snapshot = snapshot.and_then(|snapshot| {
@@ -125,5 +129,5 @@ async fn restored(around: &Surroundings, id: CampaignId) -> Result<(Campaign, u6
             break;
         }
     }
-    Ok((restore.finish(now)?, next))
+    Ok((stored.tenant, restore.finish(now)?, next))
 }

@@ -1,6 +1,5 @@
 //! Multicast downlinks wait for their turn on air.
 
-use super::super::metric;
 use super::super::notice::Notice;
 use super::super::share::channels;
 use super::super::store::{Booking, StoreError};
@@ -19,7 +18,7 @@ impl Runner {
         }
         let from = now.max(transmit.not_before);
         let Some(turn) = self.book(group, &transmit, from).await? else {
-            metric::refused(Refusal::DutyCycle);
+            self.meter.refused(Refusal::DutyCycle);
             self.found.push_back(Found::Downlink(transmit.id, Report::Refused(Refusal::DutyCycle)));
             return Ok(());
         };
@@ -27,7 +26,7 @@ impl Runner {
             return self.hand_over(&transmit).await;
         }
         if turn > from {
-            metric::reported(&Report::Postponed { until: turn });
+            self.meter.reported(&Report::Postponed { until: turn });
             self.found.push_back(Found::Downlink(transmit.id, Report::Postponed { until: turn }));
         }
         transmit.not_before = turn;
