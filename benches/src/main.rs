@@ -3,6 +3,7 @@
 mod allocations;
 mod campaign;
 mod codec;
+mod driver;
 mod fec;
 mod instructions;
 mod measure;
@@ -35,7 +36,8 @@ struct Options {
     /// Count instructions under valgrind instead of taking the time: exact, the same on a busy machine
     #[arg(long)]
     callgrind: bool,
-    /// All sizes, fleets and seeds of the campaigns instead of a few: takes most of an hour
+    /// All sizes, fleets and seeds of the campaigns instead of a few, a thousand campaigns of the driver: takes most of
+    /// an hour
     #[arg(long)]
     full: bool,
     /// Seeds of the campaigns [default: 3, with --full 30]
@@ -59,6 +61,8 @@ enum Subject {
     Campaign,
     /// The simulator, against a published figure
     Sim,
+    /// Many campaigns in one process, kept in SQLite
+    Driver,
 }
 
 impl Subject {
@@ -68,6 +72,7 @@ impl Subject {
             Self::Fec => fec::run(options),
             Self::Campaign => campaign::run(options),
             Self::Sim => sim::run(options),
+            Self::Driver => driver::run(options),
         }
     }
 }
