@@ -19,10 +19,11 @@ use fuota_engine::campaign::plan::Plan;
 use fuota_engine::campaign::quirk::{Quirk, Quirks};
 use fuota_engine::campaign::record::{Entry, Record, Restore};
 use fuota_engine::campaign::spec::{
-    CampaignSpec, DeviceClass, FirmwareSpec, Indices, Kind, Membership, PackageVersion, Redundancy,
+    CampaignSpec, DeviceClass, FirmwareSpec, Indices, Kept, Kind, Membership, PackageVersion, Redundancy,
+    Start,
 };
 use fuota_engine::config::{CleanUp, StatusThreshold};
-use fuota_engine::ids::{GroupId, TxId};
+use fuota_engine::ids::{DevEui, GroupId, TxId};
 use fuota_engine::percent::Percent;
 use fuota_engine::region::{DwellTime, Region};
 use fuota_proto::{EncryptedMcKey, McAddr, Mic, PingSlotPeriodicity, Version};
@@ -59,6 +60,12 @@ fn records() -> Vec<Record> {
         Entry::Restarted,
         Entry::Taken { device: 1, what: Resource::FragIndex(3) },
         Entry::Taken { device: 1, what: Resource::McGroupId(0) },
+        Entry::Operator(Order::Start { at: None }),
+        Entry::Operator(Order::Start { at: Some(START) }),
+        Entry::Operator(Order::Pause),
+        Entry::Operator(Order::Resume),
+        Entry::Operator(Order::Exclude { device: DevEui(0x0123_4567_89ab_cdef) }),
+        Entry::Operator(Order::Require { share: Percent::whole(80) }),
     ]
     .into_iter()
     .map(|entry| Record { at: START, entry })
@@ -105,6 +112,8 @@ fn elaborate() -> CampaignSpec {
     spec.config.fsession_status_threshold = StatusThreshold::Percent(Percent::whole(12));
     spec.config.mcgroup_max_fcntdn = Some(u32::MAX);
     spec.config.clean_up = CleanUp::Full;
+    spec.start = Start::At(START);
+    spec.kept = vec![Kept { device: 1, sent: 14 }];
     spec
 }
 
@@ -115,8 +124,22 @@ fn shown(spec: &CampaignSpec) -> String {
 
 #[test]
 fn plans_written_in_version_1_are_read() {
+    let mut elaborate = elaborate();
+    (elaborate.start, elaborate.kept) = (Start::AtOnce, Vec::new());
+    for (octets, spec) in golden(include_str!("vectors/format/plans-1.hex")).iter().zip([spec(2), elaborate])
+    {
+        let read = CampaignSpec::from_octets(octets, spec.image.clone()).unwrap();
+        assert_eq!(shown(&read), shown(&spec));
+        for len in 1..octets.len() {
+            assert!(CampaignSpec::from_octets(&octets[..len], spec.image.clone()).is_err(), "{len}");
+        }
+    }
+}
+
+#[test]
+fn plans_written_in_version_2_are_read() {
     for (octets, spec) in
-        golden(include_str!("vectors/format/plans-1.hex")).iter().zip([spec(2), elaborate()])
+        golden(include_str!("vectors/format/plans-2.hex")).iter().zip([spec(2), elaborate()])
     {
         let read = CampaignSpec::from_octets(octets, spec.image.clone()).unwrap();
         assert_eq!(shown(&read), shown(&spec));
@@ -149,7 +172,7 @@ fn in_the_second_round() -> (Plan, Vec<u8>) {
 #[test]
 fn a_snapshot_of_this_version_is_read_and_one_of_another_refused() {
     let (plan, made_now) = in_the_second_round();
-    let snapshot = golden(include_str!("vectors/format/snapshot-1.hex")).remove(0);
+    let snapshot = golden(include_str!("vectors/format/snapshot-2.hex")).remove(0);
     for snapshot in [&snapshot, &made_now] {
         let campaign = Campaign::from_snapshot(plan.clone(), snapshot).unwrap();
         assert_eq!(campaign.status(), CampaignStatus::Running);

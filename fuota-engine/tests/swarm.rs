@@ -108,6 +108,21 @@ fn run(seed: u64) -> (usize, CampaignStatus) {
         let after = Duration::from_secs(u64::from(below(&mut random, 1_500)));
         stage = stage.order(after, Order::Stop);
     }
+    if happens(&mut random, 50) {
+        for _ in 0..1 + below(&mut random, 4) {
+            let after = Duration::from_secs(u64::from(below(&mut random, 3_000)));
+            let (order, again) = match below(&mut random, 4) {
+                0 | 1 => (Order::Pause, Some(Order::Resume)),
+                2 => (Order::Exclude { device: DevEui(1 + u64::from(below(&mut random, 5))) }, None),
+                _ => (Order::Require { share: Percent::whole(below(&mut random, 101)) }, None),
+            };
+            stage = stage.order(after, order);
+            if let Some(again) = again {
+                let pause = Duration::from_secs(u64::from(1 + below(&mut random, 4_000)));
+                stage = stage.order(after + pause, again);
+            }
+        }
+    }
     let last = [20, 100, 300, 600][below(&mut random, 4) as usize];
     for _ in 0..1 + below(&mut random, 5) {
         stage = stage.crash_after(1 + below(&mut random, last) as usize);

@@ -28,8 +28,12 @@ impl Campaign {
         self.reply(index, self.plan.config().aclksynport, encode(&request));
     }
 
-    /// Sends a device something that is not part of any exchange. If it is lost, the device asks again.
+    /// Sends a device something that is not part of any exchange, unless nothing may be sent. If it is lost, the device
+    /// asks again.
     pub(super) fn reply(&mut self, index: u32, port: u8, payload: Vec<u8>) {
+        if self.paused {
+            return;
+        }
         let Some(dest) = self.roster.get(index).map(|member| Dest::Unicast(member.dev_eui)) else { return };
         let expires_at = self.now + self.plan.response_timeout(index, self.longest_period);
         let (_, transmit) = self.transmit(Cargo::Reply, dest, port, payload, expires_at, None);

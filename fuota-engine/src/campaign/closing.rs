@@ -4,6 +4,7 @@
 use super::event::{CampaignStatus, Cause, Event, FailureReason, Outcome, StageKind, StageStatus};
 use super::io::{GroupOrder, Output};
 use super::member::Errand;
+use super::plan::GroupPlan;
 use super::question::Question;
 use super::spec::Kind;
 use super::tx::tx_id;
@@ -23,6 +24,8 @@ pub(super) struct Closing {
 impl Campaign {
     /// Decides the end. Nothing that happens from now on changes it.
     pub(super) fn close(&mut self, status: CampaignStatus, cause: Option<Cause>) {
+        // What is wound up has nothing left to be paused.
+        self.paused = false;
         for group in &self.groups {
             self.outputs.extend(group.held().map(|(serial, cargo)| Output::Cancel(tx_id(serial, cargo))));
         }
@@ -31,7 +34,7 @@ impl Campaign {
 
     /// The maximum duration has passed: the threshold alone decides.
     pub(super) fn time_up(&mut self) {
-        if self.roster.counts().successful() >= self.plan.required() && self.plan.required() > 0 {
+        if self.roster.counts().successful() >= self.required() && self.required() > 0 {
             self.close(CampaignStatus::Succeeded, None);
         } else {
             let stage = self.stage().unwrap_or(StageKind::McGroupSetup);
@@ -70,8 +73,7 @@ impl Campaign {
         self.tell(Event::Decided(outcome));
         // A group that was set up for the application's use stays.
         if self.plan.kind() != Kind::MulticastSetup || status != CampaignStatus::Succeeded {
-            let release =
-                |group: &super::GroupPlan| Output::Group(GroupOrder::Release(group.parameters().id));
+            let release = |group: &GroupPlan| Output::Group(GroupOrder::Release(group.parameters().id));
             self.outputs.extend(self.plan.groups().iter().map(release));
         }
         if status == CampaignStatus::Succeeded {

@@ -30,6 +30,11 @@ impl Campaign {
         self.plan.spec.session_start.filter(|_| ahead)
     }
 
+    /// Whether any fragment has been sent, or could have been. After a pause a session may be set up once more.
+    pub(super) fn has_transferred(&self) -> bool {
+        !self.streams.is_empty() || self.stage().is_some_and(|stage| stage >= StageKind::DataFragment)
+    }
+
     /// Whether devices are being asked this, or were and may still answer.
     pub(super) fn phase_asks(&self, question: Question) -> bool {
         match self.phase {

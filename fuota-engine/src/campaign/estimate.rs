@@ -38,7 +38,8 @@ impl Campaign {
         Estimate { frames, time: transfer.saturating_add(self.after_transfer()) }
     }
 
-    fn frames_to_send(&self, group: &GroupPlan) -> u32 {
+    /// Fragments that a group is still to send in the round under way, or in its first.
+    pub(super) fn frames_to_send(&self, group: &GroupPlan) -> u32 {
         if self.streams.is_empty() {
             return group.frames();
         }

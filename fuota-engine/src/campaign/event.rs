@@ -6,6 +6,7 @@ use core::time::Duration;
 use fuota_proto::{FragIndex, McGroupId};
 
 use super::Estimate;
+use super::io::Order;
 pub use super::warning::Warning;
 use crate::ids::{DevEui, GroupId};
 use crate::time::GpsInstant;
@@ -154,6 +155,8 @@ pub enum FailureReason {
     CampaignEnded,
     /// Whatever identifiers it supports belong to other campaigns.
     IndicesTaken,
+    /// The operator took it out of the campaign.
+    Excluded,
 }
 
 impl FailureReason {
@@ -177,6 +180,7 @@ impl FailureReason {
             Self::Incomplete(_) => "Incomplete",
             Self::CampaignEnded => "CampaignEnded",
             Self::IndicesTaken => "IndicesTaken",
+            Self::Excluded => "Excluded",
         }
     }
 }
@@ -427,6 +431,8 @@ pub enum Event {
         /// Fragments that are sent because of it.
         batch: u16,
     },
+    /// The operator ordered something, and that is being done.
+    Ordered(Order),
     /// What is still to come, told when a stage or a round begins.
     Estimated(Estimate),
     /// Something an operator should know.

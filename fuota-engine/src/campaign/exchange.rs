@@ -106,6 +106,11 @@ impl Campaign {
             self.warn(Warning::UnknownInput);
             return;
         };
+        if self.paused {
+            // It is computed anew when it can be sent.
+            self.roster.set(index, Errand::Queued, None);
+            return;
+        }
         let ingredient = match (question, value) {
             (Question::McGroupSetup, Derived::McKey(key)) => Ingredient::McKey(key),
             (Question::FragSessionSetup, Derived::BlockMic(mic)) => Ingredient::Mic(mic),

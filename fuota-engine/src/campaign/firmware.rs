@@ -106,11 +106,11 @@ impl Campaign {
         let holding =
             members.filter(|member| member.has_succeeded() || (member.is_running() && member.has_block));
         let holding = u32::try_from(holding.count()).unwrap_or(u32::MAX);
-        if holding >= self.plan.required() {
+        if holding >= self.required() {
             self.end_stage(StageStatus::Completed, holding);
             self.begin_verification();
         } else {
-            self.next_round(holding, self.plan.required());
+            self.next_round(holding, self.required());
         }
     }
 
@@ -119,10 +119,11 @@ impl Campaign {
         let Some(spec) = self.firmware() else { return false };
         let Some(&member) = self.roster.get(index) else { return false };
         // Before any fragment was sent, it cannot be this campaign's doing.
-        let transferred = self.stage().is_some_and(|stage| stage >= StageKind::DataFragment);
+        let transferred = self.has_transferred();
         let wrong_hardware = spec.hardware.is_some_and(|wanted| wanted.get() != hardware);
         // Whatever it failed for, a device that runs the target has been updated.
-        let returns = transferred && firmware == spec.target.get() && !wrong_hardware;
+        let returns =
+            transferred && firmware == spec.target.get() && !wrong_hardware && !member.standing.is_excluded();
         if !(member.is_running() || self.is_late(&member) || (returns && !member.has_succeeded())) {
             return false;
         }
@@ -147,7 +148,7 @@ impl Campaign {
 
     /// Everybody has been asked which version it runs.
     pub(super) fn end_verification(&mut self) {
-        let (succeeded, required) = (self.roster.counts().successful(), self.plan.required());
+        let (succeeded, required) = (self.roster.counts().successful(), self.required());
         if succeeded >= required {
             self.begin_completing();
         } else {

@@ -31,9 +31,9 @@ use super::spec::CampaignSpec;
 /// Version of the format that records are written in.
 pub const RECORD_VERSION: u8 = 1;
 /// Version of the format that plans are written in.
-pub const PLAN_VERSION: u8 = 1;
+pub const PLAN_VERSION: u8 = 2;
 /// Version of the format that snapshots are written in.
-pub const SNAPSHOT_VERSION: u8 = 1;
+pub const SNAPSHOT_VERSION: u8 = 2;
 
 /// Version of the format that progress is written in.
 pub const PROGRESS_VERSION: u8 = 1;
@@ -182,6 +182,14 @@ impl CampaignSpec {
     /// # Errors
     /// [`FormatError`] says where they go wrong, or that the image has another length.
     pub fn from_octets(octets: &[u8], image: Vec<u8>) -> Result<Self, FormatError> {
+        let upgraded;
+        let octets = if let [1, body @ ..] = octets {
+            // Version 2 added two fields at the end; these octets are their defaults.
+            upgraded = [&[PLAN_VERSION], body, &[0, 0]].concat();
+            &upgraded
+        } else {
+            octets
+        };
         let Written::<Self> { image_len, spec } = read(Format::Plan, octets)?;
         if image_len != image.len() as u64 {
             let expected = usize::try_from(image_len).unwrap_or(usize::MAX);

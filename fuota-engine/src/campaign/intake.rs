@@ -4,7 +4,7 @@ use alloc::vec::Vec;
 
 use super::answer::{self, Dialect};
 use super::event::{CampaignStatus, Cause, StageKind, Warning};
-use super::io::{GroupReport, Input, Order, Report};
+use super::io::{GroupReport, Input, Report};
 use super::member::{Member, Standing};
 use super::question::{Package, Question};
 use super::quirk::Quirk;
@@ -31,11 +31,8 @@ impl Campaign {
                     self.on_taken(index, what);
                 }
             }
-            Input::Operator(Order::Stop) if self.outcome.is_none() => {
-                let stage = self.stage().unwrap_or(StageKind::McGroupSetup);
-                self.close(CampaignStatus::Stopped, Some(Cause::Stopped { stage }));
-            }
-            Input::Operator(Order::Stop) | Input::Timeout => {}
+            Input::Operator(order) => self.carry_out(order),
+            Input::Timeout => {}
         }
     }
 

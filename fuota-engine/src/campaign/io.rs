@@ -15,6 +15,7 @@ use super::event::{Event, Outcome};
 use super::plan::{LONGEST_CLASS_B_SESSION, LONGEST_CLASS_C_SESSION};
 use super::record::Record;
 use crate::ids::{DevEui, GroupId, TxId};
+use crate::percent::Percent;
 use crate::time::GpsInstant;
 
 /// Something that happened outside the campaign.
@@ -150,6 +151,26 @@ pub enum GroupReport {
 pub enum Order {
     /// End the campaign: nothing new is sent, the status becomes STOPPED.
     Stop,
+    /// Begin, if the campaign still waits for its [`Start`](super::spec::Start): at this moment, or at once.
+    Start {
+        /// When; at once if unset or past.
+        at: Option<GpsInstant>,
+    },
+    /// Send nothing until told to go on. What is queued at the network server is withdrawn. Answers are taken note of,
+    /// and the session and the maximum duration run on.
+    Pause,
+    /// Go on after a pause. A session that has become too short for what is left is replaced by a later one.
+    Resume,
+    /// Go on without a device. It fails as `Excluded`, and no longer counts when the success threshold is applied.
+    Exclude {
+        /// Which.
+        device: DevEui,
+    },
+    /// From now on this share of the devices has to succeed.
+    Require {
+        /// At most 100 %.
+        share: Percent,
+    },
 }
 
 /// Something the surroundings have to do, in order.

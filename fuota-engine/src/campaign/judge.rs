@@ -7,8 +7,9 @@ use fuota_proto::{FragIndex, McGroupId};
 
 use super::answer::{Answer, Refusal, Status, Verdict};
 use super::event::{CampaignStatus, Cause, Event, FailureReason, StageKind, StageStatus, Warning};
-use super::member::{Errand, Standing};
-use super::plan::timing::START_MARGIN;
+use super::member::{Errand, Member, Standing};
+use super::plan::GroupPlan;
+use super::plan::timing::{START_MARGIN, Span};
 use super::question::{Package, Question};
 use super::spec::{Kind, PackageVersion};
 use super::stream::{Session, mixed_groups};
@@ -215,7 +216,7 @@ impl Campaign {
     pub(super) fn end_set_up_stage(&mut self, question: Question) {
         let Some(stage) = self.stage() else { return };
         let counts = self.roster.counts();
-        let (succeeded, required) = (counts.done + counts.successful(), self.plan.required());
+        let (succeeded, required) = (counts.done + counts.successful(), self.required());
         if succeeded < required {
             let cause = Cause::BelowThreshold { stage, succeeded, required };
             self.close(CampaignStatus::Failed, Some(cause));
@@ -232,6 +233,7 @@ impl Campaign {
             }
             (Question::McGroupSetup | Question::DevRebootTime, _) => self.begin_frag_session_setup(),
             (_, Kind::MulticastSetup) => self.end_multicast_setup(),
+            _ if !self.streams.is_empty() => self.go_on_with_transfer(),
             _ => self.open_transfer(),
         }
     }
@@ -252,17 +254,35 @@ impl Campaign {
 
     /// Fixes the sessions, the same for every device of a group, and opens their stage.
     fn schedule_sessions(&mut self) {
-        let stage = StageKind::McClassSession;
         let start = self.plan.session_start(self.now);
         let mut cause = None;
         if self.plan.spec.session_start.is_some() && start <= self.now + START_MARGIN {
             cause = Some(Cause::SessionStartPassed);
         }
+        let groups = self.plan.groups().iter();
+        let sessions = groups.map(|group| self.plan.session(group, start, self.deadline)).collect();
+        self.open_sessions(sessions, cause);
+    }
+
+    /// Fixes later sessions, for what is left to send, and opens their stage once more.
+    pub(super) fn schedule_sessions_anew(&mut self) {
+        let start = self.plan.later_session_start(self.now);
+        let session = |group: &GroupPlan| {
+            let needed = self.plan.first_fragment_offset(group) + self.still_needed(group.parameters().id);
+            self.plan.later_session(group, start, self.deadline, needed)
+        };
+        let sessions = self.plan.groups().iter().map(session).collect();
+        self.open_sessions(sessions, None);
+    }
+
+    fn open_sessions(&mut self, sessions: Vec<Option<Span>>, mut cause: Option<Cause>) {
+        let stage = StageKind::McClassSession;
         let mut scheduled = Vec::new();
-        for (group, state) in self.plan.groups().iter().zip(&mut self.groups) {
-            match self.plan.session(group, start, self.deadline) {
+        for ((group, state), session) in self.plan.groups().iter().zip(&mut self.groups).zip(sessions) {
+            match session {
                 Some((start, time_out, end)) => {
                     state.session = Some(Session { start, time_out, end });
+                    state.closed = false;
                     scheduled.push((group.parameters().id, start, end.since(start)));
                 }
                 None => cause = cause.or(Some(Cause::NoTimeLeft { stage })),

@@ -27,6 +27,11 @@ pub(super) enum Standing {
 }
 
 impl Standing {
+    /// Whether the operator took the device out.
+    pub(super) const fn is_excluded(self) -> bool {
+        matches!(self, Self::Failed(_, FailureReason::Excluded))
+    }
+
     /// Whether the device failed only because nothing was heard of it, so that a late answer can still save it.
     pub(super) const fn is_silent(self) -> bool {
         matches!(self, Self::Failed(_, FailureReason::NoAnswer | FailureReason::NotHeard))

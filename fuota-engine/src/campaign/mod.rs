@@ -63,6 +63,7 @@ pub mod io;
 mod judge;
 mod ledger;
 mod member;
+pub mod order;
 pub mod plan;
 mod policy;
 mod poll;
@@ -88,15 +89,16 @@ use self::closing::Closing;
 pub use self::estimate::Estimate;
 use self::event::{CampaignStatus, Cause, DeviceReport, Event, Outcome, StageKind, StageReport, Warning};
 use self::firmware::AfterProcessing;
-use self::io::{Dest, GroupOrder, Input, Output};
+use self::io::{Dest, Input, Output};
 use self::ledger::Ledger;
 use self::member::Member;
-use self::plan::{GroupPlan, Plan};
+use self::plan::Plan;
 use self::question::Question;
 use self::record::{Entry, Record};
 use self::roster::Roster;
-use self::spec::DeviceSpec;
+use self::spec::{DeviceSpec, Start};
 use self::stream::{GroupState, PollStep, Stream};
+use crate::percent::Percent;
 use crate::time::GpsInstant;
 
 /// A campaign under way. See the [module](self) for how to drive it.
@@ -129,6 +131,10 @@ pub struct Campaign {
     next_serial: u32,
     /// The end, once it is decided.
     outcome: Option<Outcome>,
+    /// Whether nothing may be sent until the operator says so.
+    paused: bool,
+    /// The share of the devices that has to succeed.
+    threshold: Percent,
 }
 
 /// What the campaign is busy with.
@@ -155,6 +161,8 @@ enum Phase {
     Closing(Closing),
     /// Nothing follows.
     Over,
+    /// It has not begun: until this moment, or until the operator says so.
+    Waiting { until: Option<GpsInstant> },
 }
 
 /// How many devices stand how; the rest still takes part.
@@ -180,21 +188,25 @@ pub struct Progress {
 }
 
 impl Campaign {
-    /// Starts a campaign at `now`.
+    /// Starts a campaign at `now`, or has it wait for its [start](spec::Start).
     #[must_use]
     pub fn new(plan: Plan, now: GpsInstant) -> Self {
         let warnings = plan.warnings().into_iter().map(|warning| Output::Event(Event::Warning(warning)));
-        let provision = |group: &GroupPlan| Output::Group(GroupOrder::Provision(*group.parameters()));
-        let outputs = warnings.chain(plan.groups().iter().map(provision)).collect();
+        let outputs = warnings.collect();
+        let (waits, until) = match plan.spec.start {
+            Start::AtOnce => (false, None),
+            Start::At(start) => (start > now, Some(start)),
+            Start::OnOrder => (true, None),
+        };
         let member =
             |device: &DeviceSpec| Member::new(device, plan.mc_group_id(device), plan.frag_index(), now);
-        Self {
+        let mut campaign = Self {
             roster: Roster::new(plan.devices().iter().map(member).collect()),
             ledger: Ledger::default(),
             groups: plan.groups().iter().map(|_| GroupState::default()).collect(),
             mixed: BTreeSet::new(),
             streams: Vec::new(),
-            phase: Phase::Provisioning,
+            phase: Phase::Waiting { until },
             journal: [Record { at: now, entry: Entry::Started }].into(),
             outputs,
             drained: false,
@@ -206,8 +218,14 @@ impl Campaign {
             next_unicast: now,
             next_serial: 0,
             outcome: None,
+            paused: false,
+            threshold: plan.config().success_threshold,
             plan,
+        };
+        if !waits {
+            campaign.provision();
         }
+        campaign
     }
 
     /// Takes note of something that happened at `now`. Never fails: nonsense becomes a warning.
@@ -218,6 +236,12 @@ impl Campaign {
             return;
         }
         let now = self.now.max(now);
+        if let Input::Operator(order) = input
+            && let Err(refusal) = self.check(order)
+        {
+            self.warn(Warning::OrderRefused { order, refusal });
+            return;
+        }
         let Some(entry) = self.entry(&input) else {
             // What is not recorded must not move the campaign, or its records would lead elsewhere.
             self.warn(Warning::UnknownInput);
@@ -299,7 +323,7 @@ impl Campaign {
     pub fn status(&self) -> CampaignStatus {
         match (&self.outcome, self.phase) {
             (Some(outcome), _) => outcome.status,
-            (None, Phase::Provisioning) => CampaignStatus::Configured,
+            (None, Phase::Waiting { .. } | Phase::Provisioning) => CampaignStatus::Configured,
             (None, _) => CampaignStatus::Running,
         }
     }
@@ -313,14 +337,14 @@ impl Campaign {
     /// Does what time alone brings about, until nothing more is due.
     fn advance(&mut self) {
         loop {
-            if self.now >= self.deadline && self.outcome.is_none() && !matches!(self.phase, Phase::Closing(_))
-            {
+            let runs = !matches!(self.phase, Phase::Waiting { .. } | Phase::Closing(_));
+            if runs && self.now >= self.deadline && self.outcome.is_none() {
                 self.time_up();
             }
             if self.configured_start().is_some_and(|start| self.now >= start) {
                 self.close(CampaignStatus::Failed, Some(Cause::SessionStartPassed));
             }
-            if matches!(self.phase, Phase::Closing(_) | Phase::Over) {
+            if self.paused || matches!(self.phase, Phase::Closing(_) | Phase::Over) {
                 return;
             }
             while let Some(index) = self.roster.expired(self.now) {
@@ -334,6 +358,7 @@ impl Campaign {
                 Phase::Polling => self.settle_poll(),
                 Phase::Processing { until, then } => self.settle_processing(until, then),
                 Phase::Completing { until } => self.settle_completing(until),
+                Phase::Waiting { until } => self.settle_waiting(until),
                 Phase::Provisioning | Phase::Closing(_) | Phase::Over => false,
             };
             if !moved {
@@ -344,10 +369,12 @@ impl Campaign {
 
     fn next_on_demand(&mut self) -> Option<Output> {
         match self.phase {
+            _ if self.paused => None,
             Phase::Asking(question) => self.next_request(question),
             Phase::Transfer | Phase::Probing { .. } | Phase::Polling => self.next_multicast(),
             Phase::Closing(_) => self.next_closing(),
-            Phase::Provisioning
+            Phase::Waiting { .. }
+            | Phase::Provisioning
             | Phase::Late { .. }
             | Phase::Processing { .. }
             | Phase::Completing { .. }
@@ -359,14 +386,18 @@ impl Campaign {
     fn wake_at(&self) -> Option<GpsInstant> {
         let phase = match self.phase {
             Phase::Closing(_) | Phase::Over => return None,
+            _ if self.paused => None,
             Phase::Provisioning => None,
+            Phase::Waiting { until } => until,
             Phase::Asking(question) => self.exchange_wakes_at(question),
             Phase::Late { until, .. } | Phase::Completing { until } | Phase::Processing { until, .. } => {
                 Some(until)
             }
             Phase::Transfer | Phase::Probing { .. } | Phase::Polling => self.multicast_wakes_at(),
         };
-        let deadline = self.outcome.is_none().then_some(self.deadline);
-        [deadline, self.configured_start(), self.roster.next_timer(), phase].into_iter().flatten().min()
+        let begun = !matches!(self.phase, Phase::Waiting { .. });
+        let deadline = (begun && self.outcome.is_none()).then_some(self.deadline);
+        let timer = if self.paused { None } else { self.roster.next_timer() };
+        [deadline, self.configured_start(), timer, phase].into_iter().flatten().min()
     }
 }

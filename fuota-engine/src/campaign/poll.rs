@@ -168,7 +168,7 @@ impl Campaign {
         let Some(&member) = self.roster.get(index) else { return false };
         let late = self.is_late(&member);
         let inferred = member.standing == Standing::Inferred;
-        let transferred = self.stage().is_some_and(|stage| stage >= StageKind::DataFragment);
+        let transferred = self.has_transferred();
         if !transferred || !(member.is_running() || late || inferred) {
             return false;
         }
@@ -292,7 +292,7 @@ impl Campaign {
         if self.settle_courses() {
             return;
         }
-        let (counts, required) = (self.roster.counts(), self.plan.required());
+        let (counts, required) = (self.roster.counts(), self.required());
         let (complete, outstanding) = (counts.successful(), counts.running);
         self.tell(Event::RoundEnded { round: self.round(), complete, outstanding });
         match self.plan.kind() {
@@ -362,7 +362,7 @@ impl Campaign {
         if self.now < until {
             return false;
         }
-        let (succeeded, required) = (self.roster.counts().successful(), self.plan.required());
+        let (succeeded, required) = (self.roster.counts().successful(), self.required());
         match self.stage() {
             // A device that was believed to be complete has said that it is not.
             Some(stage) if succeeded < required => {

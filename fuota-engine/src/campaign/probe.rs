@@ -52,7 +52,7 @@ impl Campaign {
             return false;
         }
         let counts = self.roster.counts();
-        let (succeeded, required) = (counts.done + counts.successful(), self.plan.required());
+        let (succeeded, required) = (counts.done + counts.successful(), self.required());
         if succeeded < required && attempt < ATTEMPTS {
             self.ask_for_life(attempt + 1);
             return true;

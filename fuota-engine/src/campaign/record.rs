@@ -310,7 +310,7 @@ impl Campaign {
             _ => true,
         });
         for (group, state) in self.plan.groups().iter().zip(&self.groups) {
-            if !state.provisioned && self.outcome.is_none() {
+            if !state.provisioned && self.phase == Phase::Provisioning {
                 self.outputs.push_back(Output::Group(GroupOrder::Provision(*group.parameters())));
             }
         }

@@ -32,7 +32,9 @@ pub(super) struct Counts {
     pub(super) up_to_date: u32,
     /// They no longer take part.
     pub(super) failed: u32,
-    /// Of these, they failed in the exchange under way for want of an answer.
+    /// Of these, the operator took them out.
+    pub(super) excluded: u32,
+    /// Of those that failed, they failed in the exchange under way for want of an answer.
     pub(super) silent: u32,
 }
 
@@ -47,6 +49,7 @@ impl Counts {
         self.listening += u32::from(member.errand == Errand::Listening);
         self.deriving += u32::from(matches!(member.errand, Errand::AwaitDerived(_)));
         self.done += u32::from(member.errand == Errand::Done && member.is_running());
+        self.excluded += u32::from(member.standing.is_excluded());
         *self.standing(member.standing) += 1;
     }
 
@@ -55,6 +58,7 @@ impl Counts {
         self.listening -= u32::from(member.errand == Errand::Listening);
         self.deriving -= u32::from(matches!(member.errand, Errand::AwaitDerived(_)));
         self.done -= u32::from(member.errand == Errand::Done && member.is_running());
+        self.excluded -= u32::from(member.standing.is_excluded());
         *self.standing(member.standing) -= 1;
     }
 

@@ -14,8 +14,8 @@ impl Campaign {
         }
         let counts = self.roster.counts();
         let enough = match question {
-            Question::FragSessionStatus | Question::DevVersion => counts.successful() >= self.plan.required(),
-            _ => counts.done + counts.successful() >= self.plan.required(),
+            Question::FragSessionStatus | Question::DevVersion => counts.successful() >= self.required(),
+            _ => counts.done + counts.successful() >= self.required(),
         };
         let threshold =
             self.plan.config().stage_end == StageEnd::Threshold && enough && !question.is_clean_up();

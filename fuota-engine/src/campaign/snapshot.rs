@@ -15,6 +15,7 @@ use super::plan::Plan;
 use super::roster::Roster;
 use super::stream::{GroupState, Stream};
 use super::{Campaign, Phase};
+use crate::percent::Percent;
 use crate::time::GpsInstant;
 
 /// Everything that a campaign knows and its plan does not.
@@ -38,6 +39,8 @@ struct State<'a> {
     members: Vec<Member>,
     ready: Cow<'a, VecDeque<u32>>,
     silent: u32,
+    paused: bool,
+    threshold: Percent,
 }
 
 impl Campaign {
@@ -72,6 +75,8 @@ impl Campaign {
             members: members.map(|member| shifted(*member, |at| less(at, self.started))).collect(),
             ready: Cow::Borrowed(ready),
             silent,
+            paused: self.paused,
+            threshold: self.threshold,
         };
         Some(write(Format::Snapshot, &state))
     }
@@ -113,6 +118,8 @@ impl Campaign {
             next_unicast: state.next_unicast,
             next_serial: state.next_serial,
             outcome: state.outcome,
+            paused: state.paused,
+            threshold: state.threshold,
             plan,
         })
     }

@@ -58,6 +58,35 @@ pub struct CampaignSpec {
     pub max_duration: Duration,
     /// Everything else.
     pub config: Config,
+    // What follows was added in version 2 of the written plan, and stays behind what version 1 had.
+    /// When the campaign begins.
+    pub start: Start,
+    /// Devices that have received part of this data block in an earlier campaign, by their place in `devices`, in
+    /// order: see [`Campaign::retry_plan`](super::Campaign::retry_plan).
+    pub kept: Vec<Kept>,
+}
+
+/// When a campaign begins. Until then nothing is sent and no group is set up; its maximum duration has not begun.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[cfg_attr(feature = "records", derive(serde::Serialize, serde::Deserialize))]
+pub enum Start {
+    /// When it is created.
+    #[default]
+    AtOnce,
+    /// At this moment, or when the operator says so ([`Order::Start`](super::io::Order::Start)).
+    At(GpsInstant),
+    /// When the operator says so.
+    OnOrder,
+}
+
+/// What a device has kept of an earlier campaign with the same data block: its fragmentation session.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "records", derive(serde::Serialize, serde::Deserialize))]
+pub struct Kept {
+    /// Its place among the devices.
+    pub device: u32,
+    /// Number of the last fragment that was sent in that session.
+    pub sent: u16,
 }
 
 impl CampaignSpec {
@@ -82,6 +111,8 @@ impl CampaignSpec {
             session_start: None,
             max_duration: Duration::from_secs(24 * 3600),
             config: Config::default(),
+            start: Start::AtOnce,
+            kept: Vec::new(),
         }
     }
 

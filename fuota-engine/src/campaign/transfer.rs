@@ -19,14 +19,19 @@ use crate::time::GpsInstant;
 pub(super) const REST: Duration = Duration::from_secs(1);
 
 impl Campaign {
-    /// Starts the first round, after every device has had time to open its window.
-    pub(super) fn begin_transfer(&mut self) {
+    /// Has every device's window open before the next fragment is sent.
+    pub(super) fn admit_to_session(&mut self) {
         for (group, state) in self.plan.groups().iter().zip(&mut self.groups) {
             if let Some(session) = state.session {
                 let first = session.start + self.plan.first_fragment_offset(group);
                 state.next_multicast = state.next_multicast.max(first);
             }
         }
+    }
+
+    /// Starts the first round.
+    pub(super) fn begin_transfer(&mut self) {
+        self.admit_to_session();
         self.streams = streams(&self.plan, self.roster.members());
         self.phase = Phase::Transfer;
         self.begin_stage(StageKind::DataFragment, self.roster.counts().running);

@@ -5,9 +5,10 @@ use core::time::Duration;
 
 use fuota_fec::structure::Weakness;
 
-use super::io::Refusal;
+use super::io::{Order, Refusal};
+use super::order::OrderRefusal;
 use super::quirk::Quirk;
-use crate::ids::{DevEui, TxId};
+use crate::ids::{DevEui, GroupId, TxId};
 use crate::time::InWords;
 
 /// Something an operator should know, though the campaign goes on.
@@ -106,6 +107,22 @@ pub enum Warning {
     ReportMissing,
     /// The network server refused a downlink; it is sent again.
     Refused(Refusal),
+    /// The operator ordered something that cannot be done now; it was not done.
+    OrderRefused {
+        /// What.
+        order: Order,
+        /// Why not.
+        refusal: OrderRefusal,
+    },
+    /// After a pause, what is left of a group's session is too short for what is still to be sent.
+    SessionTooShort {
+        /// Whose session.
+        group: GroupId,
+        /// Time for the fragments and the poll that are left.
+        needed: Duration,
+        /// Time that is left.
+        left: Duration,
+    },
     /// An input named a transmission, device or group that the campaign does not know.
     UnknownInput,
 }
@@ -143,6 +160,8 @@ impl Warning {
             Self::ProbeSkipped { .. } => "ProbeSkipped",
             Self::ReportMissing => "ReportMissing",
             Self::Refused(_) => "Refused",
+            Self::OrderRefused { .. } => "OrderRefused",
+            Self::SessionTooShort { .. } => "SessionTooShort",
             Self::UnknownInput => "UnknownInput",
         }
     }
@@ -202,6 +221,16 @@ impl fmt::Display for Warning {
             ),
             Self::ReportMissing => f.write_str("no report on a multicast downlink came in time"),
             Self::Refused(refusal) => write!(f, "the network server refused a downlink: {refusal}"),
+            Self::OrderRefused { order, refusal } => {
+                write!(f, "the order {order:?} is not carried out: {refusal}")
+            }
+            Self::SessionTooShort { group, needed, left } => write!(
+                f,
+                "group {}: what is left to send takes {}, but the session ends in {}",
+                group.0,
+                InWords(*needed),
+                InWords(*left)
+            ),
             Self::UnknownInput => f.write_str("an input named something that the campaign does not know"),
         }
     }

@@ -21,7 +21,7 @@ use fuota_engine::campaign::io::{
     Report, SessionClass, Transmit,
 };
 use fuota_engine::campaign::plan::Plan;
-use fuota_engine::campaign::record::Record;
+use fuota_engine::campaign::record::{Entry, Record};
 use fuota_engine::campaign::spec::{CampaignSpec, DeviceSpec, GroupSpec, Kind, Redundancy};
 use fuota_engine::config::CleanUp;
 use fuota_engine::ids::{DevEui, GroupId};
@@ -205,6 +205,10 @@ impl Stage {
                 self.cut_off = Some(index);
                 self.devices[index].heard = false;
                 self.devices[index].queue.clear();
+            }
+            if let Output::Persist(Record { entry: Entry::Operator(order), .. }) = output {
+                // Whose order is not acknowledged gives it again.
+                self.schedule(self.now, Happening::Order(order));
             }
             self.campaign = self.recovery.recover(&self.plan, &self.records, &output, self.now);
         }

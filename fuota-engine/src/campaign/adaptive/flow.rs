@@ -182,7 +182,7 @@ impl Campaign {
     fn are_few_enough(&self) -> bool {
         let counts = self.roster.counts();
         let all = self.roster.indices().end;
-        let may_fail = all.saturating_sub(self.plan.required()).saturating_sub(counts.failed);
+        let may_fail = all.saturating_sub(self.required()).saturating_sub(counts.failed);
         let named = self.roster.members().iter().filter(|member| self.is_named(member)).count();
         u32::try_from(named).is_ok_and(|named| named <= may_fail)
     }

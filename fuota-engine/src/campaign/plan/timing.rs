@@ -35,6 +35,9 @@ const PROBES: u32 = 2;
 /// Least time from now to a configured start for the session stage to make sense.
 pub(in crate::campaign) const START_MARGIN: Duration = Duration::from_secs(10);
 
+/// A session: its first second, the exponent of its length, and its end.
+pub(in crate::campaign) type Span = (GpsInstant, TimeOut, GpsInstant);
+
 impl Plan {
     /// The time over which devices spread their status answers.
     pub(in crate::campaign) fn answer_window(&self) -> Duration {
@@ -155,19 +158,50 @@ impl Plan {
         GpsInstant::from_secs(start.ceil_secs())
     }
 
-    /// The start of a group's session when those of class C start at `start`, its length, and its exponent, in a
-    /// campaign that ends at `deadline`; `None` if not even one round and its poll fit.
+    /// When sessions that take the place of others start, if they are asked for from `now` on.
+    pub(in crate::campaign) fn later_session_start(&self, now: GpsInstant) -> GpsInstant {
+        GpsInstant::from_secs((now + self.session_delay()).ceil_secs())
+    }
+
+    /// A group's session when those of class C start at `start`, in a campaign that ends at `deadline`; `None` if not
+    /// even one round and its poll fit.
     pub(in crate::campaign) fn session(
         &self,
         group: &GroupPlan,
         start: GpsInstant,
         deadline: GpsInstant,
-    ) -> Option<(GpsInstant, TimeOut, GpsInstant)> {
+    ) -> Option<Span> {
+        let opened = self.spec.session_start.unwrap_or_else(|| start + self.class_b_opening());
+        let needed = match self.spec.kind {
+            Kind::MulticastSetup => Duration::from_secs(1),
+            _ => self.round_duration(group),
+        };
+        self.span(group, (start, opened), deadline, needed)
+    }
+
+    /// A group's session that takes the place of another; `None` if what is still `needed` does not fit.
+    pub(in crate::campaign) fn later_session(
+        &self,
+        group: &GroupPlan,
+        start: GpsInstant,
+        deadline: GpsInstant,
+        needed: Duration,
+    ) -> Option<Span> {
+        self.span(group, (start, start + self.class_b_opening()), deadline, needed)
+    }
+
+    /// A session that starts then in class C, or in class B once beacons are followed.
+    fn span(
+        &self,
+        group: &GroupPlan,
+        (start, opened): (GpsInstant, GpsInstant),
+        deadline: GpsInstant,
+        needed: Duration,
+    ) -> Option<Span> {
         let start = match group.parameters.class {
             SessionClass::C => start,
             // One function computes the start for devices and server alike, and never before the set-up is done.
             SessionClass::B { .. } => {
-                let opened = self.spec.session_start.unwrap_or_else(|| start + self.class_b_opening());
                 GpsInstant::from_secs(opened.ceil_secs().next_multiple_of(BEACON_PERIOD))
             }
         };
@@ -182,10 +216,6 @@ impl Plan {
         let time_out = match group.parameters.class {
             SessionClass::C => TimeOut::class_c_covering(secs),
             SessionClass::B { .. } => TimeOut::class_b_covering(secs),
-        };
-        let needed = match self.spec.kind {
-            Kind::MulticastSetup => Duration::from_secs(1),
-            _ => self.round_duration(group),
         };
         (duration >= needed).then(|| (start, time_out, start + Duration::from_secs(u64::from(secs))))
     }
