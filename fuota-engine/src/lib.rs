@@ -19,5 +19,7 @@ pub mod driver;
 pub mod ids;
 pub mod percent;
 pub mod region;
+#[cfg(feature = "alloc")]
+pub mod rollout;
 pub mod rule;
 pub mod time;

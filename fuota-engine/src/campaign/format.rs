@@ -38,6 +38,9 @@ pub const SNAPSHOT_VERSION: u8 = 2;
 /// Version of the format that progress is written in.
 pub const PROGRESS_VERSION: u8 = 1;
 
+/// Version of the format that a roll-out's records are written in.
+pub const ROLLOUT_VERSION: u8 = 1;
+
 /// What is written as octets.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
@@ -50,6 +53,8 @@ pub enum Format {
     Snapshot,
     /// How a device or a campaign stands, for programs that look it up.
     Progress,
+    /// A [`Record`](crate::rollout::Record) of a roll-out.
+    Rollout,
 }
 
 impl Format {
@@ -61,6 +66,7 @@ impl Format {
             Self::Plan => PLAN_VERSION,
             Self::Snapshot => SNAPSHOT_VERSION,
             Self::Progress => PROGRESS_VERSION,
+            Self::Rollout => ROLLOUT_VERSION,
         }
     }
 }
@@ -72,6 +78,7 @@ impl fmt::Display for Format {
             Self::Plan => "plan",
             Self::Snapshot => "snapshot",
             Self::Progress => "progress",
+            Self::Rollout => "roll-out's record",
         })
     }
 }
