@@ -143,6 +143,11 @@ impl Campaign {
         let asked =
             self.phase_asks(question) && self.roster.get(index).is_some_and(|member| member.errand.is_open());
         if asked {
+            self.roster.update(index, |member| match question {
+                Question::FragSessionDelete => member.holds.session = false,
+                Question::McGroupDelete => member.holds.group = false,
+                _ => {}
+            });
             self.withdraw(index);
             self.roster.set(index, Errand::Done, None);
         }

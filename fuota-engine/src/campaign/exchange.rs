@@ -17,6 +17,8 @@ use crate::time::GpsInstant;
 
 /// Derivations asked for at once; bounds what waits in the outputs when they all arrive.
 const DERIVATIONS_AHEAD: u32 = 64;
+/// How often a device is asked whether it has kept its session, before it is given another.
+const KEPT_PROBES: u8 = 2;
 /// Pause after the network server took nothing.
 const REST: Duration = Duration::from_secs(5);
 
@@ -90,6 +92,9 @@ impl Campaign {
     /// session, because some don't answer a second request for one they have. In version 1 a repeat does no harm,
     /// unless the device is known to be such a one.
     pub(super) fn asked_now(&self, index: u32, question: Question, member: &Member) -> Question {
+        if question == Question::FragSessionSetup && member.holds.kept && member.tries < KEPT_PROBES {
+            return Question::FragSessionStatus;
+        }
         let probes = member.fragmentation == Some(PackageVersion::V2)
             || self.quirks(index).has(Quirk::IgnoresRepeatedSetup);
         if question == Question::FragSessionSetup && probes && member.tries % 2 == 1 {
@@ -152,6 +157,10 @@ impl Campaign {
             // A device keeps its fragmentation session when the multicast session is over.
             _ => self.deadline,
         };
+        if question == Question::FragSessionSetup && member.holds.kept {
+            // Whether it gets there or not: what the device has is no longer to be relied on.
+            self.roster.update(index, |member| member.holds.kept = false);
+        }
         let dest = Dest::Unicast(member.dev_eui);
         let (serial, transmit) = self.transmit(Cargo::Request(index), dest, port, payload, expires_at, again);
         let delivery = self.plan.delivery_timeout(self.longest_period).map(|limit| self.now + limit);

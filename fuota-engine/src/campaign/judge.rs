@@ -148,10 +148,31 @@ impl Campaign {
         let admitted = self.admit_answer(index, Question::FragSessionSetup);
         match status {
             _ if !admitted => {}
+            Status::NoSession | Status::MicError
+                if self.roster.get(index).is_some_and(|it| it.holds.kept) =>
+            {
+                self.ask_anew(index, |member| (member.holds.session, member.holds.kept) = (false, false));
+            }
+            Status::Complete | Status::Missing(_) | Status::MemoryError(_)
+                if self.roster.get(index).is_some_and(|it| it.holds.kept) =>
+            {
+                self.hold_kept_session(index, status);
+            }
             Status::NoSession => self.retry(index, FailureReason::NoAnswer),
             _ => self.hold_session(index),
         }
         admitted
+    }
+
+    /// A device has kept its session, and says how much it is missing.
+    fn hold_kept_session(&mut self, index: u32, status: Status) {
+        self.hold_session(index);
+        let missing =
+            if let Status::Missing(missing) | Status::MemoryError(missing) = status { missing } else { 0 };
+        self.roster.update(index, |member| member.missing_frag = Some(missing));
+        if status == Status::Complete {
+            self.hold_block(index);
+        }
     }
 
     fn hold_session(&mut self, index: u32) {

@@ -85,6 +85,8 @@ pub(super) struct Holds {
     pub(super) group: bool,
     pub(super) session: bool,
     pub(super) reboot: bool,
+    /// The session is one of an earlier campaign, with fragments in it.
+    pub(super) kept: bool,
 }
 
 /// A device of the campaign.

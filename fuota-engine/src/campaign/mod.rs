@@ -71,6 +71,7 @@ mod probe;
 mod question;
 pub mod quirk;
 pub mod record;
+pub mod retry;
 mod roster;
 mod settle;
 #[cfg(feature = "records")]
@@ -200,8 +201,14 @@ impl Campaign {
         };
         let member =
             |device: &DeviceSpec| Member::new(device, plan.mc_group_id(device), plan.frag_index(), now);
+        let mut members: Vec<_> = plan.devices().iter().map(member).collect();
+        for kept in &plan.spec.kept {
+            if let Some(member) = members.get_mut(kept.device as usize) {
+                (member.holds.session, member.holds.kept) = (true, true);
+            }
+        }
         let mut campaign = Self {
-            roster: Roster::new(plan.devices().iter().map(member).collect()),
+            roster: Roster::new(members),
             ledger: Ledger::default(),
             groups: plan.groups().iter().map(|_| GroupState::default()).collect(),
             mixed: BTreeSet::new(),

@@ -93,7 +93,9 @@ impl Campaign {
     fn may_be_complete(&self, index: u32) -> bool {
         let Some(stream) = self.stream_of(index) else { return false };
         let block = self.plan.group(stream.key.group).and_then(|group| group.block());
-        block.is_some_and(|block| stream.round > 1 || stream.progress().0 >= block.geometry.nb_frag())
+        block.is_some_and(|block| {
+            stream.round > 1 || stream.resumed > 0 || stream.progress().0 >= block.geometry.nb_frag()
+        })
     }
 
     fn stream_of(&self, index: u32) -> Option<&Stream> {
@@ -237,7 +239,7 @@ impl Campaign {
     }
 
     /// The device has the whole data block, by its own word.
-    fn hold_block(&mut self, index: u32) {
+    pub(super) fn hold_block(&mut self, index: u32) {
         match self.plan.kind() {
             // An image counts once it runs.
             Kind::Firmware(_) => {

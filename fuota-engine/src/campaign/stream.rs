@@ -14,9 +14,7 @@ use super::adaptive::Course;
 #[cfg(feature = "records")]
 use super::format::FormatError;
 use super::member::Member;
-#[cfg(feature = "records")]
-use super::plan::MAX_FRAGMENTS;
-use super::plan::Plan;
+use super::plan::{GroupPlan, MAX_FRAGMENTS, Plan};
 use super::policy::Batch;
 use super::spec::PackageVersion;
 use super::tx::Cargo;
@@ -162,10 +160,12 @@ pub(super) struct Stream {
     pub(super) poll: PollStep,
     /// Where the adaptive policy stands.
     pub(super) course: Course,
+    /// Number of the last fragment that its devices were sent in an earlier campaign; 0 if they begin anew.
+    pub(super) resumed: u16,
 }
 
 impl Stream {
-    const fn new(key: Key, batch: Batch) -> Self {
+    const fn new(key: Key, batch: Batch, resumed: u16) -> Self {
         let (next, batch) = (batch.first, Some(batch));
         Self {
             key,
@@ -175,6 +175,7 @@ impl Stream {
             again: VecDeque::new(),
             poll: PollStep::None,
             course: Course::new(),
+            resumed,
         }
     }
 
@@ -241,11 +242,58 @@ impl Stream {
 
 /// The streams that these devices need, in order of group, index and rule.
 pub(super) fn streams(plan: &Plan, members: &[Member]) -> Vec<Stream> {
-    let mut found = BTreeMap::new();
-    for member in members.iter().filter(|member| member.is_running()) {
-        found
-            .entry(Key::of(plan, member))
-            .or_insert_with_key(|key| plan.group(key.group).and_then(|group| group.batch(1)));
+    let mut found: BTreeMap<Key, Holding> = BTreeMap::new();
+    for (index, member) in (0..).zip(members).filter(|(_, member)| member.is_running()) {
+        found.entry(Key::of(plan, member)).or_default().add(plan, index, member);
     }
-    found.into_iter().filter_map(|(key, batch)| batch.map(|batch| Stream::new(key, batch))).collect()
+    let stream = |(key, holding): (Key, Holding)| {
+        let group = plan.group(key.group)?;
+        let (resumed, batch) = holding.resume(group).unwrap_or((0, group.batch(1)?));
+        Some(Stream::new(key, batch, resumed))
+    };
+    found.into_iter().filter_map(stream).collect()
+}
+
+/// Added to the fragments that a resumed stream sends: the rank of a random code falls short of what was received.
+const RESUME_MARGIN: u32 = 8;
+
+/// What the devices of a stream have kept of an earlier campaign.
+#[derive(Clone, Copy, Debug, Default)]
+struct Holding {
+    /// Whether some of them have nothing.
+    anew: bool,
+    /// Number of the last fragment sent to any of them.
+    sent: u16,
+    /// The most that one of them misses.
+    missing: u8,
+}
+
+impl Holding {
+    fn add(&mut self, plan: &Plan, index: u32, member: &Member) {
+        match plan.kept(index).filter(|_| member.holds.kept) {
+            Some(sent) => {
+                self.sent = self.sent.max(sent);
+                self.missing = self.missing.max(member.missing_frag.unwrap_or(u8::MAX));
+            }
+            None => self.anew = true,
+        }
+    }
+
+    /// The last fragment that was sent and those that follow, if the fragments can go on from there: what is left of the
+    /// first round, or at least what is missing, with as large a share of parity as in a first round.
+    fn resume(&self, group: &GroupPlan) -> Option<(u16, Batch)> {
+        let block = group.block().filter(|_| group.policy().has_parity() && !self.anew)?;
+        let (nb_frag, parity) = (u32::from(block.geometry.nb_frag()), u32::from(block.parity));
+        let missing = u32::from(self.missing);
+        // 255 stands for 255 or more (TS004-1.0.0 §3.2).
+        let wanted = if self.missing == u8::MAX {
+            nb_frag + parity
+        } else {
+            missing + (missing * parity).div_ceil(nb_frag) + RESUME_MARGIN
+        };
+        let sent = u32::from(self.sent);
+        let last = (sent + wanted).max(nb_frag + parity).min(MAX_FRAGMENTS);
+        let (first, last) = (self.sent.checked_add(1)?, u16::try_from(last).ok()?);
+        (first <= last).then_some((self.sent, Batch { first, last }))
+    }
 }

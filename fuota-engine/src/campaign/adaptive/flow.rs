@@ -126,7 +126,7 @@ impl Campaign {
 
     fn judge(&mut self, at: usize) -> Option<Verdict> {
         let stream = self.streams.get(at)?;
-        let (key, course, sent) = (stream.key, stream.course, stream.sent());
+        let (key, course, sent, resumed) = (stream.key, stream.course, stream.sent(), stream.resumed);
         let group = self.plan.group(key.group)?;
         let (block, adaptive) = (group.block()?, group.adaptive()?);
         let nb_frag = block.geometry.nb_frag();
@@ -151,7 +151,7 @@ impl Campaign {
             ballot.join(doubted);
         }
         let named = ballot.len();
-        let spent = sent.saturating_sub(nb_frag);
+        let spent = sent.saturating_sub(nb_frag.max(resumed));
         let time = self.time_before_poll(key);
         let fitting = group.frames_within(time.unwrap_or_default(), u32::from(adaptive.most));
         let left = adaptive.most.saturating_sub(spent).min(u16::try_from(fitting).unwrap_or(u16::MAX));

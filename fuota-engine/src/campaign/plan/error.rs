@@ -127,6 +127,12 @@ pub enum PlanError {
         /// What the block has, as on the wire.
         descriptor: [u8; 4],
     },
+    /// What a device has kept is not named in order, names no device, or no fragment.
+    #[error("entry {at} of what devices have kept is out of order, or names no device or fragment")]
+    Kept {
+        /// Its place, counted from 0.
+        at: usize,
+    },
     /// The success threshold is above 100 %.
     #[error("a success threshold of {0} % can't be met")]
     Threshold(Percent),

@@ -195,6 +195,13 @@ impl Plan {
         self.spec.devices.get(index as usize)
     }
 
+    /// Number of the last fragment sent in the session that a device may have kept.
+    pub(super) fn kept(&self, index: u32) -> Option<u16> {
+        let kept = &self.spec.kept;
+        let at = kept.binary_search_by_key(&index, |kept| kept.device).ok()?;
+        kept.get(at).map(|kept| kept.sent)
+    }
+
     /// The group at this place of the plan.
     pub(super) fn group(&self, index: u8) -> Option<&GroupPlan> {
         self.groups.get(usize::from(index))
@@ -235,6 +242,14 @@ fn check_devices(spec: &CampaignSpec) -> Result<u32, PlanError> {
         if device.class == DeviceClass::C && matches!(group.parameters.class, SessionClass::B { .. }) {
             return Err(PlanError::ClassConflict(device.dev_eui));
         }
+    }
+    let mut next = 0;
+    for (at, kept) in spec.kept.iter().enumerate() {
+        let numbered = (1..=MAX_FRAGMENTS).contains(&u32::from(kept.sent));
+        if kept.device < next || kept.device as usize >= spec.devices.len() || !numbered {
+            return Err(PlanError::Kept { at });
+        }
+        next = kept.device + 1;
     }
     match u32::try_from(spec.devices.len()) {
         Ok(0) | Err(_) => Err(PlanError::NoDevices),
