@@ -9,15 +9,16 @@ use std::time::Duration;
 
 use common::{Heard, Stage, answer_missing, fragment, fragmentation2, good, multicast, spec};
 use fuota_engine::campaign::event::{CampaignStatus, DeviceStatus, FailureReason, Warning};
+use fuota_engine::campaign::io::Order;
 use fuota_engine::campaign::plan::{Plan, PlanError};
 use fuota_engine::campaign::quirk::{Quirk, Quirks};
-use fuota_engine::campaign::spec::{CampaignSpec, Indices, PackageVersion};
+use fuota_engine::campaign::spec::{CampaignSpec, FirmwareSpec, Indices, Kind, PackageVersion, Redundancy};
 use fuota_engine::ids::DevEui;
 use fuota_engine::percent::Percent;
-use fuota_proto::FragIndex;
 use fuota_proto::fragmentation::v2::FragSessionSetupAns;
 use fuota_proto::multicast::v1::{Downlink, McClassCSessionAns};
 use fuota_proto::multicast::{SessionErrors, v2};
+use fuota_proto::{FragIndex, Version};
 
 /// Devices of which the first is of a model with a quirk.
 fn with(quirk: Quirk, devices: u64) -> CampaignSpec {
@@ -209,4 +210,80 @@ fn what_a_model_cannot_take_is_known_before_the_start() {
         Plan::new(small).unwrap().warnings(),
         [Warning::RedundancyBeyondDecoder { devices: 1, redundancy: 0, parity: 1 }]
     );
+}
+
+/// A fleet under the adaptive policy, of which the first device always says that it misses two.
+fn with_a_stuck_counter(firmware: bool, quirks: Quirks) -> Stage {
+    let mut spec = spec(3);
+    spec.groups[0].redundancy = Redundancy::Adaptive;
+    spec.config.success_threshold = Percent::whole(100);
+    spec.devices[0].quirks = quirks;
+    if firmware {
+        spec.kind = Kind::Firmware(FirmwareSpec { target: Version(1), hardware: None, reboot: None });
+    }
+    let mut stage = Stage::new(spec).device(1, |heard, times, now| match heard {
+        // The request comes twice and is answered once.
+        Heard::Status { .. } if times % 2 == 0 => None,
+        _ => answer_missing(heard, now, 2),
+    });
+    stage.run();
+    stage
+}
+
+fn fragments(stage: &Stage) -> usize {
+    stage.multicasts.iter().filter(|(_, tx)| fragment(tx).is_some()).count()
+}
+
+#[test]
+fn a_count_that_sticks_asks_for_nothing_and_proves_nothing() {
+    let sticks = Quirks::NONE.with(Quirk::MissingFragSticks);
+    // A version settles it: without the quirk, fragments are sent for its sake.
+    let (known, unknown) = (with_a_stuck_counter(true, sticks), with_a_stuck_counter(true, Quirks::NONE));
+    assert_eq!((known.outcome.unwrap().complete, unknown.outcome.unwrap().complete), (3, 3));
+    assert_eq!((fragments(&known), applied(&known, Quirk::MissingFragSticks)), (11, 2));
+    assert!(fragments(&unknown) > 11 && applied(&unknown, Quirk::MissingFragSticks) == 0);
+
+    // Nothing settles a binary transfer: it is named, and not taken for complete.
+    let stage = with_a_stuck_counter(false, sticks);
+    assert_eq!((stage.outcome.unwrap().status, stage.outcome.unwrap().complete), (CampaignStatus::Failed, 2));
+    assert_eq!((fragments(&stage), reason(&stage)), (11, Some(FailureReason::Incomplete(2))));
+}
+
+#[test]
+fn a_start_called_missed_in_version_1_by_the_bit_of_version_2_is_understood() {
+    // Some stacks of version 1 answer with bit 5, which is reserved there, and without TimeToStart.
+    for clock_sync in [true, false] {
+        let mut spec = spec(1);
+        spec.devices[0].clock_sync = clock_sync;
+        let mut stage = Stage::new(spec).device(1, |heard, nth, now| match heard {
+            Heard::Multicast(Downlink::McClassCSessionReq(_)) if nth == 1 => Some((200, vec![0x04, 0x20])),
+            _ => good(heard, now),
+        });
+        assert_eq!(stage.run().complete, u32::from(clock_sync));
+        assert_eq!(asked(&stage, "ForceDeviceResyncReq"), usize::from(clock_sync));
+        assert!(stage.warnings().contains(&Warning::StartMissedEarly { device: DevEui(1) }));
+    }
+}
+
+#[test]
+fn an_image_called_missing_by_either_bit_is_deleted() {
+    // Which bit of DevDeleteImageAns says that there is no image is read differently; it is gone either way.
+    for status in [0x00, 0x01, 0x02] {
+        let mut spec = spec(1);
+        spec.kind = Kind::Firmware(FirmwareSpec { target: Version(2), hardware: None, reboot: None });
+        spec.config.clean_up = fuota_engine::config::CleanUp::Full;
+        let mut whole = Stage::new(spec.clone());
+        whole.run_until(|stage| stage.multicasts.len() >= 3);
+        // The operator stops it while fragments travel.
+        let after = whole.now.since(common::START) + Duration::from_secs(1);
+        let mut stage =
+            Stage::new(spec).order(after, Order::Stop).device(1, move |heard, _, now| match heard {
+                Heard::Firmware(fuota_proto::firmware::v1::Downlink::DevDeleteImageReq(_)) => {
+                    Some((203, vec![0x05, status]))
+                }
+                _ => good(heard, now),
+            });
+        assert_eq!(stage.run().status, CampaignStatus::Stopped);
+        assert_eq!(asked(&stage, "DevDeleteImageReq"), 1, "status {status:#04x}");
+    }
 }

@@ -24,12 +24,21 @@ pub enum Quirk {
     /// It does not answer a second FragSessionSetupReq for a session that it has. In version 1 too it is asked for
     /// the session's status before the request is repeated.
     IgnoresRepeatedSetup,
+    /// Its MissingFrag counts what it ever lost, or one more than it misses, and does not fall to 0 when it has made good
+    /// the losses. Whatever else than 0 it says asks for no fragments and proves nothing: an update is settled by the
+    /// version that it runs, and a binary transfer names it.
+    MissingFragSticks,
 }
 
 impl Quirk {
     /// Every quirk.
-    pub const ALL: [Self; 4] =
-        [Self::StatusInV1Order, Self::MissingFragLags, Self::LeavesWhenComplete, Self::IgnoresRepeatedSetup];
+    pub const ALL: [Self; 5] = [
+        Self::StatusInV1Order,
+        Self::MissingFragLags,
+        Self::LeavesWhenComplete,
+        Self::IgnoresRepeatedSetup,
+        Self::MissingFragSticks,
+    ];
 
     /// The quirk's name in configurations and reports.
     #[must_use]
@@ -39,6 +48,7 @@ impl Quirk {
             Self::MissingFragLags => "missing-frag-lags",
             Self::LeavesWhenComplete => "leaves-when-complete",
             Self::IgnoresRepeatedSetup => "ignores-repeated-setup",
+            Self::MissingFragSticks => "missing-frag-sticks",
         }
     }
 

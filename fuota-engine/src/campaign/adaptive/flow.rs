@@ -14,6 +14,7 @@ use crate::campaign::event::{Event, FailureReason};
 use crate::campaign::member::{Errand, Member, Standing};
 use crate::campaign::policy::Batch;
 use crate::campaign::question::Question;
+use crate::campaign::quirk::Quirk;
 use crate::campaign::spec::Kind;
 use crate::campaign::stream::{Key, PollStep};
 use crate::campaign::{Campaign, Phase};
@@ -51,6 +52,10 @@ impl Campaign {
 
     /// What a device says it is missing tells what its stream needs, whenever it says so.
     pub(in crate::campaign) fn note_count(&mut self, index: u32, status: Status) {
+        if status != Status::Complete && self.sticks(index) {
+            self.heeds(index, Quirk::MissingFragSticks);
+            return;
+        }
         let key = self.roster.get(index).map(|member| Key::of(&self.plan, member));
         let sampled = self.phase_asks(Question::FragSessionStatus);
         let Some(stream) = self.streams.iter_mut().find(|stream| Some(stream.key) == key) else { return };
@@ -69,6 +74,11 @@ impl Campaign {
             let before = member.missing_frag;
             member.track.note(poll, before, count);
         });
+    }
+
+    /// Whether a device's count does not fall whatever it receives.
+    fn sticks(&self, index: u32) -> bool {
+        self.is_polled_adaptively(index) && self.quirks(index).has(Quirk::MissingFragSticks)
     }
 
     /// Judges the polls of adaptive streams. Tells whether some devices have to be asked again before the campaign
@@ -243,7 +253,9 @@ impl Campaign {
                 continue;
             }
             let missing = member.missing_frag.filter(|_| member.track.named_in > 0).unwrap_or_default();
-            if course.names(member.track.named_in) || member.track.must_miss(missing, sent) {
+            // One whose count sticks was not silent: it said something, and that proves nothing.
+            let spoke = member.missing_frag.is_some_and(|missing| missing > 0) && self.sticks(index);
+            if spoke || course.names(member.track.named_in) || member.track.must_miss(missing, sent) {
                 // It stays, to be named in the end.
             } else if self.now >= self.silent_at(index, &member) {
                 self.fail(index, FailureReason::NotHeard);
