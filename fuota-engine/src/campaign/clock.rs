@@ -34,7 +34,7 @@ impl Campaign {
         if self.paused {
             return;
         }
-        let Some(dest) = self.roster.get(index).map(|member| Dest::Unicast(member.dev_eui)) else { return };
+        let Some(dest) = self.plan.device(index).map(|device| Dest::Unicast(device.dev_eui)) else { return };
         let expires_at = self.now + self.plan.response_timeout(index, self.longest_period);
         let (_, transmit) = self.transmit(Cargo::Reply, dest, port, payload, expires_at, None);
         self.outputs.push_back(Output::Transmit(transmit));

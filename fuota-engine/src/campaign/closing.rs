@@ -50,7 +50,7 @@ impl Campaign {
             if member.is_running() {
                 self.phase = Phase::Closing(Closing { status, cause, next: index + 1 });
                 self.fail(index, self.reason_at_the_end(status, member.missing_frag));
-                return self.outputs.pop_front();
+                return self.next_waiting();
             }
         }
         let counts = self.roster.counts();
@@ -82,7 +82,7 @@ impl Campaign {
             self.clean_up_ends_at = self.now + self.plan.patience();
             self.next_clean_up(None);
         }
-        self.outputs.pop_front()
+        self.next_waiting()
     }
 
     /// Why a device that was still taking part did not make it.

@@ -4,11 +4,12 @@ use alloc::vec::Vec;
 
 use super::event::{Event, FailureReason, StageKind, StageStatus, Warning};
 use super::io::{Dest, Output, Transmit};
-use super::member::{Errand, Member, Standing};
+use super::member::{Errand, Standing};
 use super::question::Question;
 use super::quirk::{Quirk, Quirks};
 use super::tx::{Cargo, tx_id};
 use super::{Campaign, Phase};
+use crate::ids::DevEui;
 use crate::time::GpsInstant;
 
 impl Campaign {
@@ -53,6 +54,11 @@ impl Campaign {
     pub(super) fn is_polled_adaptively(&self, index: u32) -> bool {
         let group = self.roster.get(index).and_then(|member| self.plan.group(member.group));
         group.is_some_and(|group| group.adaptive().is_some())
+    }
+
+    /// The place of a device in the plan.
+    pub(super) fn find(&self, dev_eui: DevEui) -> Option<u32> {
+        self.roster.find(self.plan.devices(), dev_eui)
     }
 
     /// What the device's model does otherwise than the standard.
@@ -104,9 +110,7 @@ impl Campaign {
             self.ledger.note(|report| report.failed -= 1);
         }
         self.roster.conclude(index, standing, ordinal, self.now);
-        if let Some(report) = self.roster.get(index).map(Member::report) {
-            self.tell(Event::Device(report));
-        }
+        self.outputs.push_device(index);
     }
 
     /// Takes back that a device failed for want of an answer.
@@ -137,6 +141,19 @@ impl Campaign {
             serial
         });
         (serial, Transmit { id: tx_id(serial, cargo), dest, port, payload, not_before: self.now, expires_at })
+    }
+
+    /// The next of the outputs that wait.
+    pub(super) fn next_waiting(&mut self) -> Option<Output> {
+        loop {
+            let index = match self.outputs.pop_front()? {
+                Ok(output) => return Some(output),
+                Err(index) => index,
+            };
+            if let Some((member, device)) = self.roster.get(index).zip(self.plan.device(index)) {
+                return Some(Output::Event(Event::Device(member.report(device.dev_eui))));
+            }
+        }
     }
 
     pub(super) fn tell(&mut self, event: Event) {

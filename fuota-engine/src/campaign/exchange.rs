@@ -7,7 +7,7 @@ use core::time::Duration;
 
 use super::event::{FailureReason, StageKind, Warning};
 use super::io::{Derived, Dest, Output, Report};
-use super::member::{Errand, Member};
+use super::member::{Errand, Maybe, Member};
 use super::question::{Ingredient, Package, Question, request};
 use super::quirk::Quirk;
 use super::spec::{DeviceClass, Kind, PackageVersion};
@@ -36,7 +36,7 @@ impl Campaign {
                 (Errand::None, None)
             } else if is_done(question, member, device, plan, groups) {
                 (Errand::Done, None)
-            } else if member.last_heard.is_none()
+            } else if member.last_heard.get().is_none()
                 && device.is_none_or(|device| device.class == DeviceClass::A)
             {
                 // A class A device can't be reached before it has spoken.
@@ -56,10 +56,10 @@ impl Campaign {
     pub(super) fn heard(&mut self, index: u32) {
         let now = self.now;
         self.roster.update(index, |member| {
-            member.last_heard = Some(now);
+            member.last_heard = Some(now).into();
             if member.errand == Errand::AwaitFirstUplink {
                 member.errand = Errand::Queued;
-                member.deadline = None;
+                member.deadline = Maybe::NONE;
             }
         });
     }
@@ -72,7 +72,7 @@ impl Campaign {
         let index = self.roster.peek_ready()?;
         let member = *self.roster.get(index)?;
         let asked = self.asked_now(index, question, &member);
-        let derivation = asked.derivation(&self.plan, &member);
+        let derivation = asked.derivation(&self.plan, index, &member);
         if derivation.is_some() && self.roster.counts().deriving >= DERIVATIONS_AHEAD {
             return None;
         }
@@ -161,7 +161,7 @@ impl Campaign {
             // Whether it gets there or not: what the device has is no longer to be relied on.
             self.roster.update(index, |member| member.holds.kept = false);
         }
-        let dest = Dest::Unicast(member.dev_eui);
+        let dest = Dest::Unicast(self.plan.device(index)?.dev_eui);
         let (serial, transmit) = self.transmit(Cargo::Request(index), dest, port, payload, expires_at, again);
         let delivery = self.plan.delivery_timeout(self.longest_period).map(|limit| self.now + limit);
         // However long it has been silent, what is handed over gets the chance of an uplink.

@@ -42,8 +42,8 @@ impl Campaign {
             return true;
         }
         let asked = self.firmware().and_then(|firmware| firmware.reboot).map(GpsInstant::wire_secs);
-        if let (Some(member), true) = (self.roster.get(index), asked == Some(reboot_time)) {
-            self.warn(Warning::LegacyReboot { device: member.dev_eui });
+        if let (Some(spec), true) = (self.plan.device(index), asked == Some(reboot_time)) {
+            self.warn(Warning::LegacyReboot { device: spec.dev_eui });
         }
         self.roster.set(index, Errand::Done, None);
         true

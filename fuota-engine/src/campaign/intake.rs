@@ -22,7 +22,7 @@ impl Campaign {
             Input::Downlink { id, report } => self.on_report(id, report),
             Input::Group { id, report } => self.on_group(usize::from(id.0), report),
             Input::Derived { device, value } => {
-                if let Some(index) = self.roster.find(device) {
+                if let Some(index) = self.find(device) {
                     self.on_derived(index, value);
                 }
             }
@@ -37,7 +37,7 @@ impl Campaign {
     }
 
     fn on_uplink(&mut self, from: DevEui, port: u8, payload: &[u8], received: GpsInstant) {
-        let Some(index) = self.roster.find(from) else { return };
+        let Some(index) = self.find(from) else { return };
         self.heard(index);
         let Some(dialect) = self.dialect(index) else { return };
         if port == self.plan.config().fmcport && dialect.status_in_v1_order(payload) {

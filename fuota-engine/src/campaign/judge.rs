@@ -206,18 +206,20 @@ impl Campaign {
             self.roster.set(index, Errand::Done, None);
             return;
         }
-        self.warn(Warning::ClockOff { device: member.dev_eui, by: off });
+        if let Some(device) = self.plan.device(index).map(|device| device.dev_eui) {
+            self.warn(Warning::ClockOff { device, by: off });
+        }
         self.resynchronise(index);
         self.retry(index, FailureReason::ClockMismatch);
     }
 
     /// A device does not take the session. If the reason is its clock, putting that right may help.
     fn on_session_refused(&mut self, index: u32, refusal: Refusal) {
-        let member = self.roster.get(index).filter(|_| refusal.missed).copied();
-        if let Some(member) = member {
-            self.warn(Warning::StartMissedEarly { device: member.dev_eui });
+        let device = self.plan.device(index).filter(|_| refusal.missed).map(|device| device.dev_eui);
+        if let Some(device) = device {
+            self.warn(Warning::StartMissedEarly { device });
         }
-        if member.is_some() && self.resynchronise(index) {
+        if device.is_some() && self.resynchronise(index) {
             self.retry(index, FailureReason::ClockMismatch);
         } else {
             self.fail(index, FailureReason::Refused(refusal.status));

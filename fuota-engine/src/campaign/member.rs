@@ -93,15 +93,12 @@ pub(super) struct Holds {
 #[derive(Clone, Copy, Debug)]
 #[cfg_attr(feature = "records", derive(serde::Serialize, serde::Deserialize))]
 pub(super) struct Member {
-    // Not in snapshots, like the group: the plan has it.
-    #[cfg_attr(feature = "records", serde(skip, default = "unnamed"))]
-    pub(super) dev_eui: DevEui,
     pub(super) standing: Standing,
     pub(super) errand: Errand,
     /// When it was last heard; `None` until its first uplink.
-    pub(super) last_heard: Option<GpsInstant>,
+    pub(super) last_heard: Maybe,
     /// When the campaign does something about it by itself.
-    pub(super) deadline: Option<GpsInstant>,
+    pub(super) deadline: Maybe,
     /// Since when it is complete or failed.
     pub(super) since: GpsInstant,
     /// In the how many-th stage its standing was decided: some kinds of stage come more than once.
@@ -114,7 +111,7 @@ pub(super) struct Member {
     pub(super) track: Track,
     /// Unicast requests on air over the whole campaign.
     pub(super) requests: u16,
-    /// Index of its group in the plan.
+    /// Index of its group in the plan, which snapshots leave to the plan.
     #[cfg_attr(feature = "records", serde(skip))]
     pub(super) group: u8,
     /// The group's name on this device.
@@ -130,10 +127,32 @@ pub(super) struct Member {
     pub(super) has_block: bool,
 }
 
-/// Stands for a name until the plan's is put in its place.
-#[cfg(feature = "records")]
-const fn unnamed() -> DevEui {
-    DevEui(0)
+/// A moment or none, in the space of a moment. None is the last one that can be counted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "records", derive(serde::Serialize, serde::Deserialize))]
+#[cfg_attr(feature = "records", serde(from = "Option<GpsInstant>", into = "Option<GpsInstant>"))]
+pub(super) struct Maybe(GpsInstant);
+
+impl Maybe {
+    /// No moment.
+    pub(super) const NONE: Self = Self(GpsInstant::from_micros(u64::MAX));
+
+    /// The moment, if it is one.
+    pub(super) fn get(self) -> Option<GpsInstant> {
+        (self != Self::NONE).then_some(self.0)
+    }
+}
+
+impl From<Option<GpsInstant>> for Maybe {
+    fn from(moment: Option<GpsInstant>) -> Self {
+        moment.map_or(Self::NONE, Self)
+    }
+}
+
+impl From<Maybe> for Option<GpsInstant> {
+    fn from(moment: Maybe) -> Self {
+        moment.get()
+    }
 }
 
 impl Member {
@@ -144,11 +163,10 @@ impl Member {
         now: GpsInstant,
     ) -> Self {
         Self {
-            dev_eui: spec.dev_eui,
             standing: Standing::Running,
             errand: Errand::None,
-            last_heard: None,
-            deadline: None,
+            last_heard: Maybe::NONE,
+            deadline: Maybe::NONE,
             since: now,
             decided_in: 0,
             tries: 0,
@@ -193,13 +211,13 @@ impl Member {
     /// When the device counts as not heard, if nothing is heard before: `limit` after its last uplink or, if
     /// that is longer ago, after the stage began.
     pub(super) fn silent_at(&self, stage_began: GpsInstant, limit: Duration) -> GpsInstant {
-        self.last_heard.map_or(stage_began, |heard| heard.max(stage_began)) + limit
+        self.last_heard.get().map_or(stage_began, |heard| heard.max(stage_began)) + limit
     }
 
-    /// The account given to operators.
-    pub(super) const fn report(&self) -> DeviceReport {
+    /// The account given to operators, under the device's name.
+    pub(super) const fn report(&self, dev_eui: DevEui) -> DeviceReport {
         DeviceReport {
-            dev_eui: self.dev_eui,
+            dev_eui,
             status: match self.standing {
                 Standing::Running => DeviceStatus::Running,
                 Standing::Complete => DeviceStatus::Complete,

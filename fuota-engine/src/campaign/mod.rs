@@ -64,6 +64,7 @@ mod judge;
 mod ledger;
 mod member;
 pub mod order;
+mod outputs;
 pub mod plan;
 mod policy;
 mod poll;
@@ -93,6 +94,7 @@ use self::firmware::AfterProcessing;
 use self::io::{Dest, Input, Output};
 use self::ledger::Ledger;
 use self::member::Member;
+use self::outputs::Outputs;
 use self::plan::Plan;
 use self::question::Question;
 use self::record::{Entry, Record};
@@ -117,7 +119,7 @@ pub struct Campaign {
     /// Records that have to be durable before anything else is done.
     journal: VecDeque<Record>,
     /// Outputs that are due before anything generated on demand.
-    outputs: VecDeque<Output>,
+    outputs: Outputs,
     /// Whether the records say that outputs are generated on demand since the last input.
     drained: bool,
     now: GpsInstant,
@@ -208,7 +210,7 @@ impl Campaign {
             }
         }
         let mut campaign = Self {
-            roster: Roster::new(members),
+            roster: Roster::new(members, plan.devices()),
             ledger: Ledger::default(),
             groups: plan.groups().iter().map(|_| GroupState::default()).collect(),
             mixed: BTreeSet::new(),
@@ -268,7 +270,7 @@ impl Campaign {
         if let Some(record) = self.journal.pop_front() {
             return Output::Persist(record);
         }
-        if let Some(output) = self.outputs.pop_front() {
+        if let Some(output) = self.next_waiting() {
             return output;
         }
         match self.next_on_demand() {
@@ -296,8 +298,10 @@ impl Campaign {
     }
 
     /// Every device's account, in the plan's order.
+    #[must_use]
     pub fn devices(&self) -> impl ExactSizeIterator<Item = DeviceReport> + '_ {
-        self.roster.members().iter().map(Member::report)
+        let members = self.roster.members().iter().zip(self.plan.devices());
+        members.map(|(member, device)| member.report(device.dev_eui))
     }
 
     /// How many devices stand how.

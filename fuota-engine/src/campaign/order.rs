@@ -81,7 +81,7 @@ impl Campaign {
     }
 
     fn check_exclusion(&self, device: DevEui) -> Result<(), OrderRefusal> {
-        let member = self.roster.find(device).and_then(|index| self.roster.get(index));
+        let member = self.find(device).and_then(|index| self.roster.get(index));
         let member = member.ok_or(OrderRefusal::UnknownDevice(device))?;
         if !member.is_running() {
             return Err(OrderRefusal::NotTakingPart(device));
@@ -125,7 +125,7 @@ impl Campaign {
             Order::Pause => self.pause(),
             Order::Resume => self.resume(),
             Order::Exclude { device } => {
-                if let Some(index) = self.roster.find(device) {
+                if let Some(index) = self.find(device) {
                     self.fail(index, FailureReason::Excluded);
                 }
             }

@@ -84,8 +84,8 @@ impl Question {
     }
 
     /// What has to be computed with the device's keys before the question can be put.
-    pub(super) fn derivation(self, plan: &Plan, member: &Member) -> Option<DeriveOrder> {
-        let device = member.dev_eui;
+    pub(super) fn derivation(self, plan: &Plan, index: u32, member: &Member) -> Option<DeriveOrder> {
+        let device = plan.device(index)?.dev_eui;
         match self {
             Self::McGroupSetup => Some(DeriveOrder::McKey { device, group: GroupId(member.group) }),
             // Version 2 carries an integrity code made with the device's own key (TS004-2.0.0 §5).

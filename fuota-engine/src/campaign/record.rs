@@ -212,11 +212,11 @@ impl Campaign {
         Some(match *input {
             Input::Uplink { from, port, payload, received } => {
                 let payload = if self.is_package_port(port) { payload.to_vec() } else { Vec::new() };
-                Entry::Uplink { device: self.roster.find(from)?, port, payload, received }
+                Entry::Uplink { device: self.find(from)?, port, payload, received }
             }
             Input::Downlink { id, report } => Entry::Downlink { id, report },
             Input::Group { id, report } => Entry::Group { id, report },
-            Input::Derived { device, value } => Entry::Derived { device: self.roster.find(device)?, value },
+            Input::Derived { device, value } => Entry::Derived { device: self.find(device)?, value },
             Input::Operator(order) => Entry::Operator(order),
             Input::Timeout => Entry::Timeout,
             Input::Taken { device, what } => Entry::Taken { device: self.roster.find(device)?, what },
@@ -237,8 +237,8 @@ impl Campaign {
     ) -> Result<(), RestoreError> {
         let devices = self.roster.indices().end;
         let name = |campaign: &Self, device: u32| {
-            let member = campaign.roster.get(device).map(|member| member.dev_eui);
-            member.ok_or(RestoreError::Device { at: place, device, devices })
+            let named = campaign.plan.device(device).map(|device| device.dev_eui);
+            named.ok_or(RestoreError::Device { at: place, device, devices })
         };
         match entry {
             Entry::Started => return Err(RestoreError::Start { at: place }),
@@ -293,9 +293,9 @@ impl Campaign {
                     member.errand,
                     Errand::AwaitFirstUplink | Errand::AwaitReport(_) | Errand::AwaitAnswer
                 );
-                member.last_heard = member.last_heard.map(|heard| heard + away);
+                member.last_heard = member.last_heard.get().map(|heard| heard + away).into();
                 if waits {
-                    member.deadline = member.deadline.map(|deadline| deadline + away);
+                    member.deadline = member.deadline.get().map(|deadline| deadline + away).into();
                 }
             });
         }
@@ -329,7 +329,7 @@ impl Campaign {
     fn repeat_request(&mut self, index: u32) {
         let (Some(&member), Phase::Asking(question)) = (self.roster.get(index), self.phase) else { return };
         let asked = self.asked_now(index, question, &member);
-        let order = asked.derivation(&self.plan, &member);
+        let order = asked.derivation(&self.plan, index, &member);
         let output = match (member.errand, order) {
             (Errand::AwaitDerived(_), Some(order)) => Some(Output::Derive(order)),
             (Errand::AwaitReport(serial), Some(order)) => {

@@ -4,10 +4,12 @@
 
 use alloc::collections::{BTreeSet, VecDeque};
 use alloc::vec::Vec;
+use core::hash::BuildHasher;
 
-use hashbrown::HashMap;
+use hashbrown::{DefaultHashBuilder, HashTable};
 
-use super::member::{Errand, Member, Standing};
+use super::member::{Errand, Maybe, Member, Standing};
+use super::spec::DeviceSpec;
 use crate::ids::DevEui;
 use crate::time::GpsInstant;
 
@@ -77,20 +79,29 @@ impl Counts {
 pub(super) struct Roster {
     members: Vec<Member>,
     /// Looked up only, never iterated: the order of a hash map must not reach an output.
-    by_name: HashMap<DevEui, u32>,
+    by_name: HashTable<u32>,
+    hasher: DefaultHashBuilder,
     timers: BTreeSet<(GpsInstant, u32)>,
     ready: VecDeque<u32>,
     counts: Counts,
 }
 
 impl Roster {
-    pub(super) fn new(members: Vec<Member>) -> Self {
-        let by_name = (0..).zip(&members).map(|(index, member)| (member.dev_eui, index)).collect();
+    /// The members, which are these devices of the plan.
+    pub(super) fn new(members: Vec<Member>, devices: &[DeviceSpec]) -> Self {
+        let hasher = DefaultHashBuilder::default();
+        let name = |index: u32| devices.get(index as usize).map(|device| device.dev_eui);
+        let mut by_name = HashTable::with_capacity(devices.len());
+        for (index, device) in (0..).zip(devices) {
+            by_name.insert_unique(hasher.hash_one(device.dev_eui), index, |&other| {
+                hasher.hash_one(name(other).unwrap_or(DevEui(0)))
+            });
+        }
         let mut counts = Counts::default();
         for member in &members {
             counts.add(member);
         }
-        Self { members, by_name, timers: BTreeSet::new(), ready: VecDeque::new(), counts }
+        Self { members, by_name, hasher, timers: BTreeSet::new(), ready: VecDeque::new(), counts }
     }
 
     /// What a snapshot needs beside the members: who waits to be sent to, in order, and how many fell silent in the
@@ -102,10 +113,15 @@ impl Roster {
 
     /// The roster of a snapshot.
     #[cfg(feature = "records")]
-    pub(super) fn restored(members: Vec<Member>, ready: VecDeque<u32>, silent: u32) -> Self {
-        let mut roster = Self::new(members);
+    pub(super) fn restored(
+        members: Vec<Member>,
+        devices: &[DeviceSpec],
+        ready: VecDeque<u32>,
+        silent: u32,
+    ) -> Self {
+        let mut roster = Self::new(members, devices);
         let timers = (0..).zip(&roster.members);
-        roster.timers = timers.filter_map(|(index, member)| Some((member.deadline?, index))).collect();
+        roster.timers = timers.filter_map(|(index, member)| Some((member.deadline.get()?, index))).collect();
         roster.ready = ready;
         roster.counts.silent = silent;
         roster
@@ -124,8 +140,11 @@ impl Roster {
         0..u32::try_from(self.members.len()).unwrap_or(u32::MAX)
     }
 
-    pub(super) fn find(&self, dev_eui: DevEui) -> Option<u32> {
-        self.by_name.get(&dev_eui).copied()
+    /// The place of a device among these, which are the plan's.
+    pub(super) fn find(&self, devices: &[DeviceSpec], dev_eui: DevEui) -> Option<u32> {
+        let is_it =
+            |&index: &u32| devices.get(index as usize).is_some_and(|device| device.dev_eui == dev_eui);
+        self.by_name.find(self.hasher.hash_one(dev_eui), is_it).copied()
     }
 
     pub(super) fn get(&self, index: u32) -> Option<&Member> {
@@ -140,10 +159,10 @@ impl Roster {
         self.counts.remove(&before);
         self.counts.add(member);
         if before.deadline != member.deadline {
-            if let Some(old) = before.deadline {
+            if let Some(old) = before.deadline.get() {
                 self.timers.remove(&(old, index));
             }
-            if let Some(new) = member.deadline {
+            if let Some(new) = member.deadline.get() {
                 self.timers.insert((new, index));
             }
         }
@@ -156,7 +175,7 @@ impl Roster {
     pub(super) fn set(&mut self, index: u32, errand: Errand, deadline: Option<GpsInstant>) {
         self.update(index, |member| {
             member.errand = errand;
-            member.deadline = deadline;
+            member.deadline = deadline.into();
         });
     }
 
@@ -166,7 +185,7 @@ impl Roster {
         self.update(index, |member| {
             member.standing = standing;
             member.errand = Errand::None;
-            member.deadline = None;
+            member.deadline = Maybe::NONE;
             member.since = now;
             member.decided_in = stage;
         });
@@ -219,7 +238,7 @@ impl Roster {
         if at > now {
             return None;
         }
-        self.update(index, |member| member.deadline = None);
+        self.update(index, |member| member.deadline = Maybe::NONE);
         Some(index)
     }
 }

@@ -11,6 +11,7 @@ use super::event::Outcome;
 use super::format::{Format, FormatError, read, write};
 use super::ledger::Ledger;
 use super::member::Member;
+use super::outputs::Outputs;
 use super::plan::Plan;
 use super::roster::Roster;
 use super::stream::{GroupState, Stream};
@@ -98,17 +99,17 @@ impl Campaign {
         }
         for (member, spec) in members.iter_mut().zip(plan.devices()) {
             *member = shifted(*member, |at| more(at, state.started));
-            (member.dev_eui, member.group) = (spec.dev_eui, spec.group.0);
+            member.group = spec.group.0;
         }
         Ok(Self {
-            roster: Roster::restored(members, state.ready.into_owned(), state.silent),
+            roster: Roster::restored(members, plan.devices(), state.ready.into_owned(), state.silent),
             ledger: state.ledger.into_owned(),
             groups: state.groups.into_owned(),
             mixed: state.mixed.into_owned(),
             streams: state.streams.into_owned(),
             phase: state.phase,
             journal: VecDeque::new(),
-            outputs: VecDeque::new(),
+            outputs: Outputs::default(),
             drained: state.drained,
             now: state.now,
             started: state.started,
@@ -132,8 +133,8 @@ const fn same(what: &'static str, expected: usize, got: usize) -> Result<(), For
 /// The member with every moment moved.
 fn shifted(member: Member, shift: impl Fn(GpsInstant) -> GpsInstant) -> Member {
     Member {
-        last_heard: member.last_heard.map(&shift),
-        deadline: member.deadline.map(&shift),
+        last_heard: member.last_heard.get().map(&shift).into(),
+        deadline: member.deadline.get().map(&shift).into(),
         since: shift(member.since),
         ..member
     }
