@@ -77,7 +77,8 @@ impl Campaign {
 
     /// A device uses other identifiers than before.
     pub(super) fn tell_numbers(&mut self, index: u32) {
-        if let Some(&Member { dev_eui: device, frag_index, mc_group_id, .. }) = self.roster.get(index) {
+        if let Some((&member, device)) = self.roster.get(index).zip(self.plan.device(index)) {
+            let (device, Member { frag_index, mc_group_id, .. }) = (device.dev_eui, member);
             self.tell(Event::Renumbered { device, frag_index, mc_group_id });
         }
     }

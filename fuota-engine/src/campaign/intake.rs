@@ -27,7 +27,7 @@ impl Campaign {
                 }
             }
             Input::Taken { device, what } => {
-                if let Some(index) = self.roster.find(device) {
+                if let Some(index) = self.find(device) {
                     self.on_taken(index, what);
                 }
             }

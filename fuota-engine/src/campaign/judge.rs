@@ -7,7 +7,7 @@ use fuota_proto::{FragIndex, McGroupId};
 
 use super::answer::{Answer, Refusal, Status, Verdict};
 use super::event::{CampaignStatus, Cause, Event, FailureReason, StageKind, StageStatus, Warning};
-use super::member::{Errand, Member, Standing};
+use super::member::{Errand, Standing};
 use super::plan::GroupPlan;
 use super::plan::timing::{START_MARGIN, Span};
 use super::question::{Package, Question};

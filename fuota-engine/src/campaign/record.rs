@@ -12,6 +12,7 @@ use super::event::{Event, Warning};
 use super::format::FormatError;
 use super::io::{Derived, GroupOrder, GroupReport, Input, Order, Output, Report, Resource};
 use super::member::Errand;
+use super::outputs::Outputs;
 use super::plan::Plan;
 use super::question::Ingredient;
 use super::tx::{Cargo, parts, tx_id};
@@ -166,13 +167,14 @@ impl Restore {
     pub fn retell(&mut self, record: Record, tell: &mut dyn FnMut(Event)) -> Result<(), RestoreError> {
         self.replay(record, tell)?;
         if let Some(campaign) = &mut self.campaign {
-            campaign.outputs.retain(|output| match output {
-                Output::Event(event) => {
-                    tell(event.clone());
-                    false
+            let mut others = Outputs::default();
+            while let Some(output) = campaign.next_waiting() {
+                match output {
+                    Output::Event(event) => tell(event),
+                    other => others.push_back(other),
                 }
-                _ => true,
-            });
+            }
+            campaign.outputs = others;
         }
         Ok(())
     }
@@ -219,7 +221,7 @@ impl Campaign {
             Input::Derived { device, value } => Entry::Derived { device: self.find(device)?, value },
             Input::Operator(order) => Entry::Operator(order),
             Input::Timeout => Entry::Timeout,
-            Input::Taken { device, what } => Entry::Taken { device: self.roster.find(device)?, what },
+            Input::Taken { device, what } => Entry::Taken { device: self.find(device)?, what },
         })
     }
 
