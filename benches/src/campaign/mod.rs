@@ -2,6 +2,7 @@
 //! loss, parity fixed in hindsight, and rounds.
 
 mod channels;
+mod throughput;
 
 use std::error::Error;
 use std::sync::Mutex;
@@ -66,6 +67,10 @@ pub(crate) fn run(options: &Options) -> Result<Vec<Section>, Box<dyn Error>> {
     }
     sections.push(liars(seeds, if options.full { 429 } else { 215 })?);
     sections.push(false_success()?);
+    sections.push(throughput::run(&[1_000, 100_000, 1_000_000])?);
+    if options.full {
+        sections.push(throughput::million()?);
+    }
     Ok(sections)
 }
 

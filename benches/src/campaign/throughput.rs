@@ -1,0 +1,201 @@
+//! How fast the engine takes what happens, and what a device costs it, from a thousand devices to a million.
+
+use std::error::Error;
+use std::time::Duration;
+
+use cpu_time::ProcessTime;
+use fuota_engine::campaign::Campaign;
+use fuota_engine::campaign::event::StageKind;
+use fuota_engine::campaign::io::{
+    DeriveOrder, Derived, Dest, GroupOrder, GroupParameters, GroupReport, Input, Output, Report, SessionClass,
+};
+use fuota_engine::campaign::plan::Plan;
+use fuota_engine::campaign::spec::{CampaignSpec, DeviceSpec, GroupSpec, Kind, Redundancy};
+use fuota_engine::ids::{DevEui, GroupId, TxId};
+use fuota_engine::percent::Percent;
+use fuota_engine::region::Region;
+use fuota_engine::time::GpsInstant;
+use fuota_proto::{DataRate, EncryptedMcKey, McAddr, McGroupId};
+use fuota_sim::bulk::campaign::{Liars, campaign};
+use fuota_sim::scenario::{DeviceGroup, Link, Scenario};
+
+use super::{FIRST_SEED, section};
+use crate::allocations;
+use crate::report::{Comparison, Figure, Row, Section};
+
+const START: GpsInstant = GpsInstant::from_secs(1_400_000_000);
+/// Octets of state for each device that are allowed.
+const MOST_OCTETS: f64 = 128.0;
+/// How much longer an input may take with a million devices than with a thousand.
+const MOST_GROWTH: f64 = 2.0;
+/// Set-up of so many devices: each is heard, asked three times, and answers.
+struct SetUp {
+    campaign: Campaign,
+    now: GpsInstant,
+    /// Requests at the network server.
+    queue: Vec<(TxId, DevEui, Vec<u8>)>,
+    inputs: u64,
+    /// Time in the engine.
+    time: Duration,
+}
+
+impl SetUp {
+    fn new(plan: Plan) -> Self {
+        let campaign = Campaign::new(plan, START);
+        Self { campaign, now: START, queue: Vec::new(), inputs: 0, time: Duration::ZERO }
+    }
+
+    fn take(&mut self, input: Input<'_>) {
+        self.inputs += 1;
+        self.campaign.handle(self.now, input);
+    }
+
+    fn drain(&mut self) {
+        loop {
+            match self.campaign.poll_output() {
+                Output::Wait(_) | Output::Finished(_) => return,
+                Output::Transmit(tx) => {
+                    if let Dest::Unicast(device) = tx.dest {
+                        self.queue.push((tx.id, device, tx.payload));
+                    }
+                }
+                Output::Derive(DeriveOrder::McKey { device, .. }) => {
+                    self.take(Input::Derived { device, value: Derived::McKey(EncryptedMcKey([7; 16])) });
+                }
+                Output::Group(GroupOrder::Provision(group)) => {
+                    let report = GroupReport::Provisioned { next_fcnt: 0 };
+                    self.take(Input::Group { id: group.id, report });
+                }
+                _ => {}
+            }
+        }
+    }
+
+    fn hear(&mut self, device: DevEui, port: u8, payload: &[u8]) {
+        self.now += Duration::from_micros(1);
+        self.take(Input::Uplink { from: device, port, payload, received: self.now });
+        self.drain();
+    }
+
+    /// Runs set-up, the devices heard in the order given.
+    fn run(&mut self, order: &[DevEui]) {
+        let began = ProcessTime::now();
+        self.drain();
+        for device in order {
+            self.hear(*device, 10, &[]);
+        }
+        while !self.queue.is_empty() {
+            for (id, device, payload) in std::mem::take(&mut self.queue) {
+                self.take(Input::Downlink { id, report: Report::Sent { at: self.now } });
+                self.drain();
+                match payload.first() {
+                    Some(0x04) => {
+                        let start = payload.get(2..6).and_then(|start| start.try_into().ok());
+                        let start = self.now.nearest(u32::from_le_bytes(start.unwrap_or_default()));
+                        let [a, b, c, _] =
+                            u32::try_from(start.since(self.now).as_secs()).unwrap_or_default().to_le_bytes();
+                        self.hear(device, 200, &[0x04, 0x00, a, b, c]);
+                    }
+                    _ if payload.len() > 20 => self.hear(device, 200, &[0x02, 0x00]),
+                    _ => self.hear(device, 201, &[0x02, 0x00]),
+                }
+            }
+        }
+        self.time = began.elapsed();
+    }
+}
+
+/// Class A devices that are heard once a day, in one group.
+fn spec(devices: u32) -> CampaignSpec {
+    let mut spec = CampaignSpec::new(Kind::Binary, Region::Eu868, vec![0; 60 * 50]);
+    let device = |n: u32| DeviceSpec::new(DevEui(u64::from(n) * 7_919), Duration::from_secs(86_400));
+    spec.devices = (1..=devices).map(device).collect();
+    let parameters = GroupParameters {
+        id: GroupId(0),
+        mc_group_id: McGroupId::MIN,
+        mc_addr: McAddr(0x01A2_B3C4),
+        key_id: 1,
+        class: SessionClass::C,
+        frequency: Region::Eu868.rx2_frequency(),
+        data_rate: DataRate::from_wire(5),
+    };
+    spec.groups = vec![GroupSpec { parameters, redundancy: Redundancy::Adaptive }];
+    spec.uplink_data_rate = parameters.data_rate;
+    spec.max_duration = Duration::from_secs(100 * 86_400);
+    spec.config.fsize = Some(50);
+    spec.config.mcsession_delay = Some(Duration::from_secs(100_000));
+    spec
+}
+
+/// A fleet that loses one fragment in ten.
+fn fleet(devices: u32) -> Scenario {
+    let fleet = DeviceGroup { devices, downlink: Link::Independent { loss: 0.1 }, ..DeviceGroup::default() };
+    let mut scenario = Scenario {
+        image: vec![0; 60 * 50],
+        fleet: vec![fleet],
+        redundancy: Redundancy::Adaptive,
+        seed: FIRST_SEED,
+        ..Scenario::default()
+    };
+    scenario.config.fsize = Some(50);
+    scenario.config.success_threshold = Percent::whole(99);
+    scenario
+}
+
+pub(super) fn run(sizes: &[u32]) -> Result<Section, Box<dyn Error>> {
+    let mut rows: Vec<Row> = Vec::new();
+    let mut first = None;
+    for &devices in sizes {
+        let plan = Plan::new(spec(devices))?;
+        // Neighbours in the plan are not heard one after the other.
+        let mut order: Vec<_> = plan.devices().iter().map(|device| device.dev_eui).collect();
+        order.sort_unstable_by_key(|device| device.0.wrapping_mul(0x9E37_79B9_7F4A_7C15));
+        let mut set_up = SetUp::new(plan.clone());
+        set_up.run(&order);
+        let done = set_up.campaign.stages().last().map(|report| report.stage);
+        if done < Some(StageKind::DataFragment) {
+            return Err(format!("set-up of {devices} devices ended in {done:?}").into());
+        }
+        let nanos = set_up.time.as_secs_f64() * 1e9 / set_up.inputs as f64;
+        let growth = nanos / *first.get_or_insert(nanos);
+        // What it holds when it has just begun to wait for every device: roster, names and a timer for each.
+        let (_set_up, held) = allocations::peak(|| {
+            let mut set_up = SetUp::new(plan);
+            set_up.drain();
+            set_up
+        });
+        let octets = held as f64 / f64::from(devices);
+        rows.push(Row {
+            name: format!("{devices} devices"),
+            figures: vec![
+                Figure::new("inputs", set_up.inputs as f64, ""),
+                Figure::new("inputs per second", 1e9 / nanos, "1/s"),
+                Figure::new("per input", nanos, "ns"),
+                Figure::new("of the first", growth, "x"),
+                Figure::new("at the start", octets, "octets a device"),
+            ],
+            comparisons: vec![
+                Comparison::with_limit(growth, MOST_GROWTH, "x"),
+                Comparison::with_limit(octets, MOST_OCTETS, "octets"),
+            ],
+        });
+    }
+    Ok(section("The engine's pace: set-up, one core".into(), rows))
+}
+
+/// A whole campaign of a million devices, set up at once, their ranks counted.
+pub(super) fn million() -> Result<Section, Box<dyn Error>> {
+    let devices = 1_000_000;
+    let began = ProcessTime::now();
+    let record = campaign(&fleet(devices), Liars::default())?;
+    let time = began.elapsed().as_secs_f64();
+    let figures = vec![
+        Figure::new("processor time", time, "s"),
+        Figure::new("complete", f64::from(record.outcome.complete), "devices"),
+        Figure::new("wrongly inferred", f64::from(record.wrong), "devices"),
+        Figure::new("polls", record.polls.into(), ""),
+    ];
+    let name = "60 fragments, 10 % lost, set-up included".into();
+    let rows = vec![Row { name, figures, comparisons: Vec::new() }];
+    Ok(section(format!("A campaign of {devices} devices, rank only"), rows))
+}
