@@ -4,6 +4,7 @@
 //! |---|---|
 //! | `sqlite` | [`SqlStore::sqlite`](sql::SqlStore): campaigns in one file, for one node |
 //! | `postgres` | [`SqlStore::postgres`](sql::SqlStore): campaigns shared by several nodes |
+//! | `postgres-tls` | the same over connections that are encrypted, where the URL asks for it |
 //! | `prometheus` | [`Exporter`](prometheus::Exporter): what a node measures, as text to be scraped |
 
 #[cfg(feature = "prometheus")]

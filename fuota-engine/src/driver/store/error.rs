@@ -80,6 +80,9 @@ pub enum StoreError {
         /// When the transmission would have had to begin.
         latest: GpsInstant,
     },
+    /// The connection has to be encrypted, and this program was built without what it takes.
+    #[error("an encrypted connection is asked for, which needs the feature postgres-tls")]
+    NoTls,
     /// There is no such campaign.
     #[error("there is no campaign {0}")]
     Unknown(CampaignId),

@@ -104,6 +104,20 @@ async fn a_server_that_is_not_there_is_said_not_to_be() {
 }
 
 #[tokio::test]
+async fn a_connection_that_must_be_encrypted_is_not_made_otherwise() {
+    for mode in ["require", "verify-ca", "verify-full"] {
+        // Nobody need listen there: without the feature nothing is tried, with it nothing is reached.
+        let url = format!("postgres://postgres@127.0.0.1:1/postgres?sslmode={mode}");
+        let refused = SqlStore::postgres(&url).await;
+        if cfg!(feature = "postgres-tls") {
+            assert_eq!(obstacle(refused), Obstacle::Disconnected);
+        } else {
+            assert!(matches!(refused, Err(StoreError::NoTls)), "{refused:?}");
+        }
+    }
+}
+
+#[tokio::test]
 async fn a_standby_is_read_only() {
     let Some(server) = server() else { return };
     let url = database(&server).await;
