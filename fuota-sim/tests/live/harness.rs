@@ -67,7 +67,15 @@ pub(crate) fn folder(test: &str) -> PathBuf {
 pub(crate) struct Process {
     child: Child,
     errors: Receiver<String>,
-    output: thread::JoinHandle<String>,
+    output: Option<thread::JoinHandle<String>>,
+}
+
+impl Drop for Process {
+    fn drop(&mut self) {
+        // It may have ended; a test that failed must not leave it behind.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
 }
 
 impl Process {
@@ -80,7 +88,7 @@ impl Process {
             stdout.read_to_string(&mut text).unwrap();
             text
         });
-        Self { child, errors, output }
+        Self { child, errors, output: Some(output) }
     }
 
     /// Waits until it says something like that on stderr.
@@ -114,14 +122,13 @@ impl Process {
     pub(crate) fn end(mut self) -> (i32, String) {
         let status = self.ends_within(PATIENCE).expect("it ends by itself");
         let errors: Vec<_> = self.errors.iter().collect();
-        let output = self.output.join().unwrap();
+        let output = self.output.take().unwrap().join().unwrap();
         (status.code().unwrap_or_else(|| panic!("{status}: {errors:?}")), output)
     }
 
-    /// SIGKILL.
-    pub(crate) fn kill(mut self) {
-        self.child.kill().unwrap();
-        self.child.wait().unwrap();
+    /// SIGKILL, and gone.
+    pub(crate) fn kill(self) {
+        drop(self);
     }
 
     /// SIGSTOP, SIGCONT.
