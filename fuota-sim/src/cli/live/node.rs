@@ -16,6 +16,7 @@ use fuota_engine::campaign::record::Record;
 use fuota_engine::campaign::spec::CampaignSpec;
 use fuota_engine::driver::store::{CampaignId, StoredCampaign, Tenant};
 use fuota_engine::driver::{Fuota, Launch, Notice, Settings, Store};
+use fuota_engine::percent::Percent;
 use tokio::sync::broadcast;
 use tokio::sync::broadcast::error::RecvError;
 
@@ -125,6 +126,8 @@ async fn latest(store: &SqlStore, scenario: &Scenario) -> Result<CampaignId, Liv
 fn settings(args: &LiveArgs) -> Settings {
     let mut settings = Settings::new(args.node.as_deref().unwrap_or(NODE));
     settings.retry = Duration::from_millis(50);
+    // Nobody else is on this air.
+    settings.airtime_reserve = Percent::default();
     if let Some(lease) = args.lease {
         settings.lease = lease;
         settings.margin = settings.margin.min(lease / 4);
