@@ -158,7 +158,12 @@ mod tests {
     use super::*;
     use crate::batch::simd::{Job, Registers};
 
-    struct ByFours<'a, const W: usize>(&'a mut [[Lanes; W]], usize);
+    /// Tells the pivots of so many columns, up to the first column that depends on others if that ends it.
+    struct ByFours<'a, const W: usize> {
+        columns: &'a mut [[Lanes; W]],
+        count: usize,
+        ends: bool,
+    }
 
     impl<const W: usize> Job for ByFours<'_, W> {
         type Output = Vec<Option<usize>>;
@@ -166,9 +171,9 @@ mod tests {
         #[inline(always)]
         fn run<S: Simd>(self, simd: S) -> Self::Output {
             let mut told = Vec::new();
-            eliminate_by_fours(simd, self.0, self.1, |row| {
+            eliminate_by_fours(simd, self.columns, self.count, |row| {
                 told.push(row);
-                true
+                row.is_some() || !self.ends
             });
             told
         }
@@ -197,7 +202,7 @@ mod tests {
             });
             assert_eq!(slow.len(), count);
             for registers in [Registers::Common, Registers::Widest] {
-                let fast = registers.run(ByFours(&mut columns.clone(), count));
+                let fast = registers.run(ByFours { columns: &mut columns.clone(), count, ends: false });
                 assert_eq!(fast, slow, "{count} columns of {W} words, {registers:?}");
             }
         }
@@ -210,14 +215,19 @@ mod tests {
         compare::<3>();
     }
 
-    /// What is told of the first of all columns when `tell` wants no more.
+    /// Nothing is told of the columns after the one with which `tell` has had enough.
     #[test]
-    fn it_ends_when_it_is_told_to() {
-        let mut told = 0;
-        eliminate_one_by_one(&mut [[1, 1, 2, 4]], 1, 4, |row| {
-            told += 1;
+    fn both_end_when_they_are_told_to() {
+        let columns = [1, 1, 2, 4];
+        let mut told = Vec::new();
+        eliminate_one_by_one(&mut [columns], 1, 4, |row| {
+            told.push(row);
             row.is_some()
         });
-        assert_eq!(told, 2);
+        assert_eq!(told, [Some(0), None]);
+        for registers in [Registers::Common, Registers::Widest] {
+            let fast = ByFours { columns: &mut [[columns]], count: 4, ends: true };
+            assert_eq!(registers.run(fast), told);
+        }
     }
 }

@@ -6,7 +6,7 @@ use fuota_engine::campaign::event::StageKind;
 
 use super::World;
 use crate::fleet::Fate;
-use crate::node::Phase;
+use crate::node::{Node, Phase};
 
 impl World {
     /// What happens to devices once so many fragments have been on air: those that die midway do so after half of the
@@ -50,7 +50,13 @@ impl World {
         }
     }
 
-    pub(super) fn settle_meters(&mut self) {
+    /// Brings every device up to now, for whoever takes stock: what its radio did, and the fragments that wait for it.
+    pub(super) fn settle(&mut self) {
+        self.settle_meters();
+        self.nodes.iter_mut().for_each(Node::catch_up);
+    }
+
+    fn settle_meters(&mut self) {
         for node in &mut self.nodes {
             node.meter.turn(self.now, self.phase);
         }

@@ -11,7 +11,6 @@ use super::mind::{Mind, Told};
 use super::outcome::Holdings;
 use super::{SimError, World};
 use crate::frame::FrameKeys;
-use crate::node::Node;
 use crate::scenario::Scenario;
 
 impl World {
@@ -90,8 +89,7 @@ impl World {
 
     /// What the world knows by now.
     pub(crate) fn taken_stock(&mut self) -> Holdings {
-        self.settle_meters();
-        self.nodes.iter_mut().for_each(Node::catch_up);
+        self.settle();
         self.holdings()
     }
 }

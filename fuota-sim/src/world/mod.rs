@@ -237,8 +237,7 @@ impl World {
             }
             self.step(observer)?;
         }
-        self.settle_meters();
-        self.nodes.iter_mut().for_each(Node::catch_up);
+        self.settle();
         self.record()
     }
 

@@ -149,7 +149,7 @@ fn fragments_that_wait_change_nothing() {
             world.step(&mut ()).unwrap();
             world.nodes.iter_mut().for_each(Node::catch_up);
         }
-        world.settle_meters();
+        world.settle();
         world.record().unwrap()
     };
     let adaptive = Scenario { redundancy: Redundancy::Adaptive, ..scenario() };

@@ -1,4 +1,4 @@
-//! Two nodes on one PostgreSQL. They need one (`.ci/run services` starts it):
+//! Two nodes on one PostgreSQL. They need one (`.ci/run nodes` starts it):
 //! `FUOTA_TEST_POSTGRES=postgres://postgres@127.0.0.1:PORT/postgres`.
 
 use std::thread;
