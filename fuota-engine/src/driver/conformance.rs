@@ -151,7 +151,9 @@ fn campaign(first: u64) -> NewCampaign {
         image: vec![0xA5; 5000],
         devices: (first..first + 3).map(claim).collect(),
         airtime: Vec::new(),
+        beside: Duration::MAX,
         secrets_of: None,
+        actor: "an operator".into(),
     }
 }
 
@@ -174,6 +176,7 @@ fn batch(first: u64, records: u64, mark: u8) -> Batch {
         records: (first..first + records).map(record).collect(),
         devices: Vec::new(),
         claims: Vec::new(),
+        orders: Vec::new(),
         standing: standing(false),
     }
 }

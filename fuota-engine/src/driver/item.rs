@@ -3,6 +3,10 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
+use tokio::sync::oneshot;
+
+use super::node::OrderError;
+use super::store::AuditEntry;
 use super::transport::{Receipt, TransportEvent};
 use crate::campaign::io::Order;
 
@@ -12,7 +16,21 @@ pub(super) enum Item {
     /// The network server tells something.
     Heard { event: Arc<TransportEvent>, receipt: Option<Arc<SharedReceipt>> },
     /// An operator orders something.
-    Order(Order),
+    Order { order: Order, given: Given },
+}
+
+/// An order on its way: who gave it, and who waits to hear what became of it.
+#[derive(Debug)]
+pub(super) struct Given {
+    pub(super) entry: AuditEntry,
+    pub(super) answer: oneshot::Sender<Result<(), OrderError>>,
+}
+
+impl Given {
+    pub(super) fn answer(self, answer: Result<(), OrderError>) {
+        // Whoever gave it need not wait.
+        let _ = self.answer.send(answer);
+    }
 }
 
 /// A receipt that several campaigns have to be done with before it is handed back.

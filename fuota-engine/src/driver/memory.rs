@@ -117,14 +117,6 @@ impl MemoryStore {
         Self::default()
     }
 
-    /// What operators ordered, in order.
-    ///
-    /// # Errors
-    /// [`StoreError::Unknown`] if there is no such campaign.
-    pub fn audits(&self, id: CampaignId) -> Result<Vec<AuditEntry>, StoreError> {
-        self.with(id, |kept| Ok(kept.audit.clone()))
-    }
-
     fn all<T>(&self, with: impl FnOnce(&mut BTreeMap<CampaignId, Kept>) -> T) -> T {
         // Whoever panicked while holding the lock left a whole state: every change here is checked first.
         with(&mut self.campaigns.lock().unwrap_or_else(PoisonError::into_inner))
@@ -156,11 +148,29 @@ fn all_free(
     Ok(())
 }
 
+/// What is promised on that one of some channels where it is most.
+fn promised<'a>(
+    campaigns: &BTreeMap<CampaignId, Kept>,
+    channels: impl IntoIterator<Item = &'a Channel>,
+) -> Duration {
+    let on = |channel: &Channel| {
+        let under_way = campaigns.values().filter(|kept| !kept.is_over());
+        let promises = under_way.flat_map(|kept| &kept.promises);
+        let here = promises.filter(|promise| promise.channel == *channel);
+        here.fold(Duration::ZERO, |sum, promise| sum.saturating_add(promise.taken))
+    };
+    channels.into_iter().map(on).max().unwrap_or_default()
+}
+
 #[async_trait]
 impl Store for MemoryStore {
     async fn create(&self, campaign: &NewCampaign) -> Result<CampaignId, StoreError> {
         self.all(|campaigns| {
             all_free(campaigns, None, &campaign.devices)?;
+            let promised = promised(campaigns, campaign.airtime.iter().map(|promise| &promise.channel));
+            if promised > campaign.beside {
+                return Err(StoreError::Overtaken { promised, planned: campaign.beside });
+            }
             let secrets = match campaign.secrets_of {
                 Some(other) => campaigns.get(&other).ok_or(StoreError::Unknown(other))?.secrets.clone(),
                 None => BTreeMap::new(),
@@ -180,7 +190,7 @@ impl Store for MemoryStore {
                 holder: None,
                 counters: BTreeMap::new(),
                 secrets,
-                audit: Vec::new(),
+                audit: vec![AuditEntry::start(&*campaign.actor)],
             };
             campaigns.insert(id, kept);
             Ok(id)
@@ -271,6 +281,7 @@ impl Store for MemoryStore {
             };
             if there.is_empty() {
                 kept.records.extend(batch.records.iter().cloned());
+                kept.audit.extend(batch.orders.iter().cloned());
             } else if there != batch.records {
                 return Err(out_of_sequence);
             }
@@ -324,26 +335,15 @@ impl Store for MemoryStore {
     }
 
     async fn promised_airtime(&self, channels: &[Channel]) -> Result<Duration, StoreError> {
-        Ok(self.all(|campaigns| {
-            let on = |channel: &Channel| {
-                let under_way = campaigns.values().filter(|kept| !kept.is_over());
-                let promises = under_way.flat_map(|kept| &kept.promises);
-                let here = promises.filter(|promise| promise.channel == *channel);
-                here.fold(Duration::ZERO, |sum, promise| sum.saturating_add(promise.taken))
-            };
-            channels.iter().map(on).max().unwrap_or_default()
-        }))
+        Ok(self.all(|campaigns| promised(campaigns, channels)))
     }
 
     async fn secret(&self, id: CampaignId, group: GroupId, sealed: &[u8]) -> Result<Vec<u8>, StoreError> {
         self.with(id, |kept| Ok(kept.secrets.entry(group).or_insert_with(|| sealed.to_vec()).clone()))
     }
 
-    async fn audit(&self, id: CampaignId, entry: &AuditEntry) -> Result<(), StoreError> {
-        self.with(id, |kept| {
-            kept.audit.push(entry.clone());
-            Ok(())
-        })
+    async fn audits(&self, id: CampaignId) -> Result<Vec<AuditEntry>, StoreError> {
+        self.with(id, |kept| Ok(kept.audit.clone()))
     }
 
     async fn devices(&self, id: CampaignId, first: u32, most: u32) -> Result<Vec<DeviceRow>, StoreError> {

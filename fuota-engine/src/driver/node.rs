@@ -4,7 +4,7 @@ use std::collections::HashSet;
 use std::ops::Deref;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use tokio::sync::{broadcast, mpsc};
+use tokio::sync::{broadcast, mpsc, oneshot};
 use tokio::time::{Instant, sleep};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
@@ -12,18 +12,19 @@ use tracing::Instrument;
 
 use super::builder::Builder;
 use super::dispatch::{Line, Switchboard};
-use super::item::Item;
+use super::item::{Given, Item};
 use super::launch::{Launch, claims};
 use super::lease::Held;
 use super::notice::Notice;
 use super::runner::{Ended, Lines, Runner};
 use super::settings::Settings;
-use super::share::planned;
+use super::share::{Planned, planned};
 use super::store::{AuditEntry, CampaignId, Lease, Listing, NewCampaign, StoreError, Tenant};
 use super::surroundings::Surroundings;
 use super::trace;
 use super::transport::TransportError;
 use crate::campaign::io::Order;
+use crate::campaign::order::OrderRefusal;
 use crate::campaign::plan::PlanError;
 use crate::percent::Percent;
 
@@ -98,9 +99,12 @@ pub enum OrderError {
     /// It is over, or another node has it.
     #[error("campaign {0} does not run on this node")]
     NotHere(CampaignId),
-    /// The order cannot be kept.
+    /// As the campaign stands, it cannot be.
     #[error(transparent)]
-    Store(#[from] StoreError),
+    Refused(#[from] OrderRefusal),
+    /// The campaign ended, or left this node, before the answer was known. Its status tells, wherever it goes on.
+    #[error("campaign {0} left this node before it was known what became of the order")]
+    Unanswered(CampaignId),
 }
 
 impl Fuota {
@@ -130,20 +134,26 @@ impl Fuota {
     /// # Errors
     /// [`StartError`].
     pub async fn start(&self, launch: Launch) -> Result<CampaignId, StartError> {
-        let Launch { tenant, name, spec, actor, keys_of } = launch;
-        let (plan, octets, airtime) = planned(&self.node.around, spec).await?;
-        let campaign = NewCampaign {
-            tenant,
-            name,
-            plan: octets,
-            image: plan.image().to_vec(),
-            devices: claims(&plan),
-            airtime,
-            secrets_of: keys_of,
+        let id = loop {
+            let Launch { tenant, name, spec, actor, keys_of } = launch.clone();
+            let Planned { plan, octets, airtime, beside } = planned(&self.node.around, spec).await?;
+            let campaign = NewCampaign {
+                tenant,
+                name,
+                plan: octets,
+                image: plan.image().to_vec(),
+                devices: claims(&plan),
+                airtime,
+                beside,
+                secrets_of: keys_of,
+                actor,
+            };
+            match self.node.around.store.create(&campaign).await {
+                // Somebody else's campaign was kept meanwhile; this one is planned beside it, too.
+                Err(StoreError::Overtaken { .. }) => {}
+                created => break created?,
+            }
         };
-        let store = &self.node.around.store;
-        let id = store.create(&campaign).await?;
-        store.audit(id, &AuditEntry { actor, order: "start".into() }).await?;
         // If another node is faster, the campaign runs there.
         if let Err(error) = self.node.take_up(id).await {
             tracing::info!(campaign = %id, %error, "the campaign is left to be taken up");
@@ -151,15 +161,26 @@ impl Fuota {
         Ok(id)
     }
 
-    /// Gives a campaign an order and keeps a note of who did.
+    /// Gives a campaign an order and waits until it is durable, with a note of who gave it: from then on no restart
+    /// forgets it. While the store fails, that takes as long. An order is not taken back by no longer waiting.
     ///
     /// # Errors
     /// [`OrderError`].
     pub async fn order(&self, id: CampaignId, order: Order, actor: &str) -> Result<(), OrderError> {
         let line = self.node.board.line(id).ok_or(OrderError::NotHere(id))?;
+        let (answer, answered) = oneshot::channel();
         let entry = AuditEntry { actor: actor.into(), order: format!("{order:?}") };
-        self.node.around.store.audit(id, &entry).await?;
-        line.inbox.send(Item::Order(order)).await.map_err(|_| OrderError::NotHere(id))
+        let item = Item::Order { order, given: Given { entry, answer } };
+        line.inbox.send(item).await.map_err(|_| OrderError::NotHere(id))?;
+        answered.await.unwrap_or(Err(OrderError::Unanswered(id)))
+    }
+
+    /// What operators ordered a campaign to do, its start first, on whatever node.
+    ///
+    /// # Errors
+    /// [`StoreError::Unknown`] if there is no such campaign.
+    pub async fn audits(&self, id: CampaignId) -> Result<Vec<AuditEntry>, StoreError> {
+        self.node.around.store.audits(id).await
     }
 
     /// How a campaign stands, as far as that is durable.

@@ -28,11 +28,19 @@ pub(super) async fn channels(
     Ok(gateways.into_iter().map(|gateway| Channel { gateway, band }).collect())
 }
 
-/// A campaign as it is planned beside the others, and what it is promised.
-pub(super) async fn planned(
-    around: &Surroundings,
-    mut spec: CampaignSpec,
-) -> Result<(Plan, Vec<u8>, Vec<Promise>), StartError> {
+/// A campaign as it is planned beside the others.
+pub(super) struct Planned {
+    pub(super) plan: Plan,
+    /// Its specification.
+    pub(super) octets: Vec<u8>,
+    /// What it is promised.
+    pub(super) airtime: Vec<Promise>,
+    /// What was promised to others.
+    pub(super) beside: Duration,
+}
+
+/// Plans a campaign beside the others.
+pub(super) async fn planned(around: &Surroundings, mut spec: CampaignSpec) -> Result<Planned, StartError> {
     let reserve = around.settings.airtime_reserve;
     spec.multicast_duty = spec.multicast_duty.without(reserve).ok_or(StartError::NoAirtime { reserve })?;
     let mut of_groups = Vec::with_capacity(spec.groups.len());
@@ -41,8 +49,8 @@ pub(super) async fn planned(
         let devices = devices(&spec, group.parameters.id);
         of_groups.push(channels(&*around.transport, &devices, band).await?);
     }
-    let promised = around.store.promised_airtime(&of_groups.concat()).await?;
-    spec.shared_airtime = spec.shared_airtime.saturating_add(promised);
+    let beside = around.store.promised_airtime(&of_groups.concat()).await?;
+    spec.shared_airtime = spec.shared_airtime.saturating_add(beside);
     let octets = spec.to_octets();
     let plan = Plan::new(spec)?;
     let mut promises = BTreeMap::<_, Duration>::new();
@@ -52,8 +60,8 @@ pub(super) async fn planned(
             *taken = taken.saturating_add(plan.airtime_of_round(group));
         }
     }
-    let promises = promises.into_iter().map(|(channel, taken)| Promise { channel, taken }).collect();
-    Ok((plan, octets, promises))
+    let airtime = promises.into_iter().map(|(channel, taken)| Promise { channel, taken }).collect();
+    Ok(Planned { plan, octets, airtime, beside })
 }
 
 fn devices(spec: &CampaignSpec, group: GroupId) -> Vec<DevEui> {

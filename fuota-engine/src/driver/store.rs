@@ -41,7 +41,8 @@ pub trait Store: Send + Sync {
     /// # Errors
     /// [`StoreError::Claimed`] if one of its devices already has that fragmentation index or group identifier in a
     /// campaign that is not over; [`StoreError::Quota`] if its tenant has as many campaigns or devices as it may;
-    /// [`StoreError::Unknown`] if there is no campaign to take secrets from.
+    /// [`StoreError::Unknown`] if there is no campaign to take secrets from; [`StoreError::Overtaken`] if others were
+    /// promised more of its time on air than it was planned for.
     async fn create(&self, campaign: &NewCampaign) -> Result<CampaignId, StoreError>;
 
     /// What a campaign was started with.
@@ -148,11 +149,11 @@ pub trait Store: Send + Sync {
     /// [`StoreError::Unknown`] if there is no such campaign.
     async fn secret(&self, id: CampaignId, group: GroupId, sealed: &[u8]) -> Result<Vec<u8>, StoreError>;
 
-    /// Keeps a note of something that an operator ordered.
+    /// What operators ordered, in order: the start first, then what the batches say.
     ///
     /// # Errors
     /// [`StoreError::Unknown`] if there is no such campaign.
-    async fn audit(&self, id: CampaignId, entry: &AuditEntry) -> Result<(), StoreError>;
+    async fn audits(&self, id: CampaignId) -> Result<Vec<AuditEntry>, StoreError>;
 
     /// How the devices of a campaign stand, from the `first`-th on in the plan's order, at most `most`.
     ///
@@ -196,8 +197,12 @@ pub struct NewCampaign {
     pub devices: Vec<Claim>,
     /// What its first rounds will take of the gateways' time on air.
     pub airtime: Vec<Promise>,
+    /// What was promised to others there when it was planned, as [`Store::promised_airtime`] tells.
+    pub beside: Duration,
     /// A campaign whose secrets it begins with, because the operator wants its groups' keys used again.
     pub secrets_of: Option<CampaignId>,
+    /// Who starts it: its first [`AuditEntry`], [`AuditEntry::start`].
+    pub actor: String,
 }
 
 /// What a campaign takes of a device's four fragmentation indices and four groups, until it is over.
@@ -277,6 +282,8 @@ pub struct Batch {
     pub devices: Vec<DeviceReport>,
     /// Devices of which the campaign takes something else from now on, in place of what it took.
     pub claims: Vec<Claim>,
+    /// What was ordered, to be noted along with the records. Without records there are none.
+    pub orders: Vec<AuditEntry>,
     /// How far the campaign is after it.
     pub standing: Standing,
 }
@@ -306,4 +313,12 @@ pub struct AuditEntry {
     pub actor: String,
     /// What.
     pub order: String,
+}
+
+impl AuditEntry {
+    /// Somebody starts a campaign.
+    #[must_use]
+    pub fn start(actor: impl Into<String>) -> Self {
+        Self { actor: actor.into(), order: "Start".into() }
+    }
 }

@@ -20,6 +20,7 @@ use fuota_engine::region::{DutyCycle, Region};
 use fuota_engine::time::GpsInstant;
 
 use crate::common::{START, spec};
+use crate::faulty::{Fault, Faulty};
 use crate::launch;
 use crate::net::{Access, Net, Sent};
 use crate::node::finished;
@@ -188,6 +189,24 @@ async fn a_plan_reckons_with_what_others_were_promised() {
     let elsewhere = node(&Arc::new(MemoryStore::new()), Access::new(&Net::new(3)), "b");
     elsewhere.start(launch(short)).await.unwrap();
     elsewhere.shutdown().await;
+    fuota.shutdown().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn two_that_are_started_at_once_reckon_with_each_other() {
+    let kept = Arc::new(MemoryStore::new());
+    let store = Faulty::new(kept.clone(), 0, Fault::Fails);
+    let fuota = node_with_reserve("a", store, Access::new(&Net::new(6)), Percent::whole(50));
+    let (first, second) =
+        tokio::join!(fuota.start(launch(campaign(1..=3))), fuota.start(launch(campaign(4..=6))));
+    let mut shared = Vec::new();
+    for id in [first.unwrap(), second.unwrap()] {
+        let kept = kept.load(id).await.unwrap();
+        shared.push(CampaignSpec::from_octets(&kept.plan, kept.image).unwrap().shared_airtime);
+    }
+    shared.sort_unstable();
+    let modulation = Modulation { spreading_factor: 7, bandwidth_khz: 125 };
+    assert_eq!(shared, [Duration::ZERO, DUTY.gap(modulation.downlink(53)) * FRAMES]);
     fuota.shutdown().await;
 }
 

@@ -11,6 +11,7 @@ mod faulty;
 mod indices;
 mod net;
 mod node;
+mod orders;
 #[cfg(feature = "prometheus")]
 mod scrape;
 mod trace;

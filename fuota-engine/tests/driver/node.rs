@@ -5,9 +5,9 @@ use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use fuota_engine::campaign::event::{CampaignStatus, Event, StageKind};
-use fuota_engine::campaign::io::{Dest, Order};
+use fuota_engine::campaign::io::Dest;
 use fuota_engine::driver::store::{CampaignId, Resource, StoreError};
-use fuota_engine::driver::{Fuota, MemoryStore, Notice, OrderError, StartError, Store};
+use fuota_engine::driver::{Fuota, MemoryStore, Notice, StartError, Store};
 use tokio::time::timeout;
 
 use crate::common::spec;
@@ -97,27 +97,6 @@ async fn a_device_has_an_index_in_one_campaign_at_a_time() {
     assert_eq!((holder, what), (first, Resource::FragIndex(0)));
     finished(&fuota, first).await;
     fuota.start(launch(spec(1))).await.unwrap();
-    fuota.shutdown().await;
-}
-
-#[tokio::test(start_paused = true)]
-async fn orders_are_kept_with_who_gave_them() {
-    let (store, net) = (Arc::new(MemoryStore::new()), Net::new(3));
-    let fuota = node("a", store.clone(), Access::new(&net));
-    let id = fuota.start(launch(spec(3))).await.unwrap();
-    let mut notices = fuota.subscribe(id).unwrap();
-    fuota.order(id, Order::Stop, "bob").await.unwrap();
-    let outcome = loop {
-        if let Notice::Finished(outcome) = notices.recv().await.unwrap() {
-            break outcome;
-        }
-    };
-    assert_eq!(outcome.status, CampaignStatus::Stopped);
-    let audits = store.audits(id).unwrap();
-    let audits: Vec<_> = audits.iter().map(|entry| (&*entry.actor, &*entry.order)).collect();
-    assert_eq!(audits, [("ada", "start"), ("bob", "Stop")]);
-    let late = fuota.order(id, Order::Stop, "bob").await;
-    assert!(matches!(late, Err(OrderError::NotHere(campaign)) if campaign == id), "{late:?}");
     fuota.shutdown().await;
 }
 

@@ -120,7 +120,9 @@ impl Process {
 
     /// Its exit code and what it printed, once it has ended by itself.
     pub(crate) fn end(mut self) -> (i32, String) {
-        let status = self.ends_within(PATIENCE).expect("it ends by itself");
+        let Some(status) = self.ends_within(PATIENCE) else {
+            panic!("it does not end by itself, and says {:?}", self.errors.try_iter().collect::<Vec<_>>());
+        };
         let errors: Vec<_> = self.errors.iter().collect();
         let output = self.output.take().unwrap().join().unwrap();
         (status.code().unwrap_or_else(|| panic!("{status}: {errors:?}")), output)

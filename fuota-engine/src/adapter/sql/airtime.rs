@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-use sqlx::{Any, Transaction};
+use sqlx::{Any, Executor, Transaction};
 
 use super::SqlStore;
 use super::error::{number, stored};
@@ -95,13 +95,21 @@ impl SqlStore {
         Ok(())
     }
 
-    /// Notes what a new campaign will need.
+    /// Notes what a new campaign will need, unless others were promised more than it was planned beside. Nobody else may
+    /// be promised anything meanwhile.
     pub(super) async fn promise(
         &self,
         transaction: &mut Transaction<'static, Any>,
         id: CampaignId,
         campaign: &NewCampaign,
     ) -> Result<(), StoreError> {
+        let mut promised = Duration::ZERO;
+        for promise in &campaign.airtime {
+            promised = promised.max(self.promised_on(&mut **transaction, &promise.channel).await?);
+        }
+        if promised > campaign.beside {
+            return Err(StoreError::Overtaken { promised, planned: campaign.beside });
+        }
         for promise in &campaign.airtime {
             self.query(
                 "INSERT INTO airtime_promise (campaign, tenant, gateway, band, taken) VALUES ($1, $2, $3, $4, $5)
@@ -137,20 +145,28 @@ impl SqlStore {
     pub(super) async fn promised(&self, channels: &[Channel]) -> Result<Duration, StoreError> {
         let mut most = Duration::ZERO;
         for channel in channels.iter().collect::<BTreeSet<_>>() {
-            let row = self
-                .query(
-                    "SELECT CAST(COALESCE(SUM(taken), 0) AS BIGINT) AS taken FROM airtime_promise
-                     WHERE gateway = $1 AND band = $2",
-                )
-                .bind(channel.gateway.0.clone())
-                .bind(channel.band.to_string())
-                .fetch_one(&self.readers)
-                .await
-                .map_err(|error| self.error(error))?;
-            let taken = stored(self.column(&row, "taken")?, "promised time on air")?;
-            most = most.max(Duration::from_micros(taken));
+            most = most.max(self.promised_on(&self.readers, channel).await?);
         }
         Ok(most)
+    }
+
+    async fn promised_on<'c>(
+        &self,
+        database: impl Executor<'c, Database = Any>,
+        channel: &Channel,
+    ) -> Result<Duration, StoreError> {
+        let row = self
+            .query(
+                "SELECT CAST(COALESCE(SUM(taken), 0) AS BIGINT) AS taken FROM airtime_promise
+                 WHERE gateway = $1 AND band = $2",
+            )
+            .bind(channel.gateway.0.clone())
+            .bind(channel.band.to_string())
+            .fetch_one(database)
+            .await
+            .map_err(|error| self.error(error))?;
+        let taken = stored(self.column(&row, "taken")?, "promised time on air")?;
+        Ok(Duration::from_micros(taken))
     }
 }
 

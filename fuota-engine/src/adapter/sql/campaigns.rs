@@ -80,6 +80,8 @@ impl SqlStore {
             .await
             .map_err(|error| self.error(error))?;
         }
+        let start = [AuditEntry::start(&*campaign.actor)];
+        self.note_orders(&mut transaction, id, &campaign.tenant.0, &start).await?;
         self.promise(&mut transaction, id, campaign).await?;
         self.commit(transaction).await?;
         Ok(id)
@@ -312,31 +314,6 @@ impl SqlStore {
             .map_err(|error| self.error(error))?
             .ok_or(StoreError::Unknown(id))?;
         self.column(&row, "sealed")
-    }
-
-    pub(super) async fn note_order(&self, id: CampaignId, entry: &AuditEntry) -> Result<(), StoreError> {
-        let mut transaction = self.begin().await?;
-        // One order at a time, so that their numbers follow.
-        let rows = self
-            .query("UPDATE campaign SET token = token WHERE id = $1 RETURNING tenant")
-            .bind(key(id))
-            .fetch_all(&mut *transaction)
-            .await
-            .map_err(|error| self.error(error))?;
-        let tenant: String = self.column(rows.first().ok_or(StoreError::Unknown(id))?, "tenant")?;
-        self.query(
-            "INSERT INTO audit (campaign, tenant, seq, ordered, actor, action)
-             SELECT CAST($1 AS BIGINT), CAST($2 AS TEXT), COUNT(*), {now}, CAST($3 AS TEXT), CAST($4 AS TEXT)
-             FROM audit WHERE campaign = $1",
-        )
-        .bind(key(id))
-        .bind(tenant)
-        .bind(entry.actor.clone())
-        .bind(entry.order.clone())
-        .execute(&mut *transaction)
-        .await
-        .map_err(|error| self.error(error))?;
-        self.commit(transaction).await
     }
 }
 

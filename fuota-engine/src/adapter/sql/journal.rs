@@ -16,6 +16,7 @@ impl SqlStore {
         let held = self.fence(&mut transaction, lease).await?;
         if batch.first == held.records {
             self.add_records(&mut transaction, &held, batch).await?;
+            self.note_orders(&mut transaction, held.campaign, &held.tenant, &batch.orders).await?;
         } else if !self.is_there(&mut transaction, &held, batch).await? {
             let (campaign, records, first) = (held.campaign, held.records, batch.first);
             return Err(StoreError::OutOfSequence { campaign, records, first });

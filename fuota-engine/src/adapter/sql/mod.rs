@@ -12,6 +12,7 @@
 //! group keys that the key store sealed.
 
 mod airtime;
+mod audit;
 mod campaigns;
 mod dialect;
 mod error;
@@ -219,8 +220,8 @@ impl Store for SqlStore {
         self.keep_secret(id, group, sealed).await
     }
 
-    async fn audit(&self, id: CampaignId, entry: &AuditEntry) -> Result<(), StoreError> {
-        self.note_order(id, entry).await
+    async fn audits(&self, id: CampaignId) -> Result<Vec<AuditEntry>, StoreError> {
+        self.read_audits(id).await
     }
 
     async fn devices(&self, id: CampaignId, first: u32, most: u32) -> Result<Vec<DeviceRow>, StoreError> {

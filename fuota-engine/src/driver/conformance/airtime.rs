@@ -119,6 +119,11 @@ pub(super) async fn what_is_promised_is_known_until_it_is_used_or_over(store: &i
         leases.push(done("taking a campaign", store.acquire(id, "a", LONG).await)?);
     }
     same("the busier of two channels", &promised().await?, &(TAKEN * 4))?;
+    let mut late = campaign(41);
+    late.airtime = vec![Promise { channel: channel("h"), taken: TAKEN }];
+    late.beside = TAKEN * 4 - Duration::from_micros(1);
+    let overtaken = |error: &StoreError| matches!(error, StoreError::Overtaken { promised, .. } if *promised == TAKEN * 4);
+    refused("a campaign that was planned beside fewer", store.create(&late).await, overtaken)?;
     let [_, second, third, _] = &leases[..] else { return Err("there are other campaigns".into()) };
     done("booking", store.book_airtime(second, &booking(&["h"], START)).await)?;
     done("booking elsewhere", store.book_airtime(second, &booking(&["i"], START)).await)?;

@@ -1,6 +1,9 @@
 //! Checks of what a campaign has to itself, and for how long.
 
-use super::{LONG, Verdict, batch, campaign, done, ensure, held, is_unknown, refused, same, standing};
+use super::{
+    LONG, Verdict, batch, campaign, done, ensure, held, is_out_of_sequence, is_unknown, refused, same,
+    standing,
+};
 use crate::driver::store::{
     AuditEntry, CampaignId, Claim, Lease, Resource, Snapshot, Store, StoreError, Tenant,
 };
@@ -154,12 +157,29 @@ pub(super) async fn the_first_secret_is_kept(store: &impl Store) -> Verdict {
 }
 
 pub(super) async fn orders_are_noted(store: &impl Store) -> Verdict {
-    let id = done("keeping a campaign", store.create(&campaign(1)).await)?;
-    for order in ["pause", "resume", "pause"] {
-        let entry = AuditEntry { actor: "an operator".into(), order: order.into() };
-        done("noting an order", store.audit(id, &entry).await)?;
+    let (id, lease) = held(store, "a", LONG).await?;
+    let noted = |orders: &[(&str, &str)]| {
+        let entry = |&(actor, order): &(&str, &str)| AuditEntry { actor: actor.into(), order: order.into() };
+        orders.iter().map(entry).collect::<Vec<_>>()
+    };
+    let mut all = vec![AuditEntry::start("an operator")];
+    same("the start", &done("reading orders", store.audits(id).await)?, &all)?;
+    for (first, orders) in
+        [(0, noted(&[("ada", "Pause"), ("bob", "Resume")])), (2, noted(&[("ada", "Pause")]))]
+    {
+        let mut batch = batch(first, 2, 0);
+        batch.orders.clone_from(&orders);
+        // Its answer may have been lost, so it may come twice; the orders were given once.
+        for _ in 0..2 {
+            done("noting orders", store.append(&lease, &batch).await)?;
+        }
+        all.extend(orders);
+        same("the orders", &done("reading orders", store.audits(id).await)?, &all)?;
     }
-    Ok(())
+    let mut gap = batch(9, 1, 0);
+    gap.orders = noted(&[("eve", "Stop")]);
+    refused("a gap", store.append(&lease, &gap).await, is_out_of_sequence)?;
+    same("the orders", &done("reading orders", store.audits(id).await)?, &all)
 }
 
 pub(super) async fn what_is_not_there_is_said_not_to_be(store: &impl Store) -> Verdict {
@@ -172,8 +192,7 @@ pub(super) async fn what_is_not_there_is_said_not_to_be(store: &impl Store) -> V
     refused("devices", store.devices(id, 0, 1).await, is_unknown)?;
     refused("a secret", store.secret(id, GroupId(0), &[1]).await, is_unknown)?;
     refused("taking it", store.acquire(id, "a", LONG).await, is_unknown)?;
-    let entry = AuditEntry { actor: "an operator".into(), order: "stop".into() };
-    refused("an order", store.audit(id, &entry).await, is_unknown)?;
+    refused("orders", store.audits(id).await, is_unknown)?;
     let mut again = campaign(1);
     again.secrets_of = Some(id);
     refused("its secrets", store.create(&again).await, is_unknown)?;

@@ -17,7 +17,7 @@ use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
 use super::counters::Counters;
-use super::item::{Item, SharedReceipt};
+use super::item::{Given, Item, SharedReceipt};
 use super::lease::Held;
 use super::metric::Meter;
 use super::notice::Notice;
@@ -26,7 +26,7 @@ use super::surroundings::Surroundings;
 use super::transport::TransportEvent;
 use crate::campaign::Campaign;
 use crate::campaign::event::Outcome;
-use crate::campaign::io::{GroupReport, Input, Report, Transmit};
+use crate::campaign::io::{GroupReport, Input, Order, Report, Transmit};
 use crate::ids::{DevEui, GroupId, TxId};
 use crate::time::GpsInstant;
 
@@ -70,6 +70,8 @@ pub(super) struct Runner {
     image: Arc<[u8]>,
     /// To be handed back with the next commit.
     receipts: Vec<Arc<SharedReceipt>>,
+    /// To be noted and answered with the next commit.
+    orders: Vec<Given>,
     /// Still queued at the network server since before the restart: not to be handed over again.
     queued: HashSet<TxId>,
     counters: Counters,
@@ -187,7 +189,7 @@ impl Runner {
     fn take(&mut self, item: Item) {
         let now = self.around.clock.now();
         let (event, receipt) = match item {
-            Item::Order(order) => return self.campaign.handle(now, Input::Operator(order)),
+            Item::Order { order, given } => return self.obey(now, order, given),
             Item::Heard { event, receipt } => (event, receipt),
         };
         match &*event {
@@ -202,6 +204,17 @@ impl Runner {
             }
         }
         self.receipts.extend(receipt);
+    }
+
+    /// Has the campaign do what was ordered, if it can be done.
+    fn obey(&mut self, now: GpsInstant, order: Order, given: Given) {
+        match self.campaign.check(order) {
+            Ok(()) => {
+                self.campaign.handle(now, Input::Operator(order));
+                self.orders.push(given);
+            }
+            Err(refusal) => given.answer(Err(refusal.into())),
+        }
     }
 
     fn take_derived(&mut self, derived: Result<derive::Derivation, tokio::task::JoinError>) {

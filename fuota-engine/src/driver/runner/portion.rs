@@ -81,8 +81,8 @@ impl Runner {
         self.fill(portion);
     }
 
-    /// Makes a portion durable, however long that takes, and then hands receipts back. Tells what the store refuses it
-    /// for, if another campaign has it.
+    /// Makes a portion durable, however long that takes, and then hands receipts back and answers orders. Tells what the
+    /// store refuses it for, if another campaign has it.
     async fn commit(&mut self, portion: &mut Portion) -> Result<Option<(DevEui, Resource)>, Ended> {
         let over = portion.finished.is_some();
         if portion.records.is_empty() && portion.devices.is_empty() && portion.claims.is_empty() && !over {
@@ -93,6 +93,7 @@ impl Runner {
             records: std::mem::take(&mut portion.records),
             devices: std::mem::take(&mut portion.devices),
             claims: std::mem::take(&mut portion.claims),
+            orders: self.orders.iter().map(|given| given.entry.clone()).collect(),
             standing: self.standing(over),
         };
         let mut backoff = self.around.settings.backoff();
@@ -124,6 +125,9 @@ impl Runner {
         self.meter.stands(self.campaign.tally());
         self.over_it(Notice::Resumed);
         self.records += batch.records.len() as u64;
+        for order in std::mem::take(&mut self.orders) {
+            order.answer(Ok(()));
+        }
         for receipt in std::mem::take(&mut self.receipts) {
             let Some(receipt) = receipt.done() else { continue };
             if let Err(error) = self.around.transport.acknowledge(receipt).await {

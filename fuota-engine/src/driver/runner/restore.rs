@@ -91,6 +91,7 @@ impl Runner {
             derivations: JoinSet::new(),
             derivations_at_once: Arc::new(Semaphore::new(around.settings.derivations)),
             receipts: Vec::new(),
+            orders: Vec::new(),
             queued,
             counters: Counters::default(),
             turns: BTreeMap::new(),

@@ -69,6 +69,14 @@ pub enum StoreError {
         /// Of what.
         what: &'static str,
     },
+    /// While a campaign was planned, more time on air was promised to others. It has to be planned anew.
+    #[error("{promised:?} of the time on air are promised by now, {planned:?} when the campaign was planned")]
+    Overtaken {
+        /// What is promised where it is most.
+        promised: Duration,
+        /// What it was planned for.
+        planned: Duration,
+    },
     /// All frame counters of a group are used up.
     #[error("the frame counters of the group are used up")]
     CountersExhausted,

@@ -27,7 +27,9 @@ fn new_campaign(first: u64, devices: u64) -> NewCampaign {
         image: vec![0; 1000],
         devices: (first..first + devices).map(claim).collect(),
         airtime: Vec::new(),
+        beside: Duration::ZERO,
         secrets_of: None,
+        actor: "somebody".into(),
     }
 }
 
@@ -37,6 +39,7 @@ fn batch(first: u64, records: u64, octets: usize) -> Batch {
         records: (0..records).map(|_| vec![7; octets]).collect(),
         devices: Vec::new(),
         claims: Vec::new(),
+        orders: Vec::new(),
         standing: Standing {
             status: CampaignStatus::Running,
             stage: StageKind::McGroupSetup,
