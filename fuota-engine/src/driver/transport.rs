@@ -60,6 +60,9 @@ pub trait Transport: Send + Sync {
     /// Waits for the next thing that happens. What was not acknowledged before the connection was lost, or the
     /// process ended, comes again, if the network server can do that at all.
     ///
+    /// Of several nodes each hears everything, and acknowledges what concerns none of its campaigns. What comes while a
+    /// campaign changes hands may be heard by neither node; then the device is asked again.
+    ///
     /// # Errors
     /// [`TransportError`]; the next call tries again.
     async fn recv(&self) -> Result<Delivery, TransportError>;

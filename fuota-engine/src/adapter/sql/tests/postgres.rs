@@ -116,6 +116,27 @@ async fn a_connection_that_must_be_encrypted_is_not_made_otherwise() {
     }
 }
 
+/// `.ci/run tls` has a server with a certificate, and another certificate.
+#[cfg(feature = "postgres-tls")]
+#[tokio::test]
+async fn encrypted_connections_are_made_to_whoever_has_the_certificate() {
+    let (Some(server), Ok(folder)) = (server(), std::env::var("FUOTA_TEST_POSTGRES_CERTIFICATES")) else {
+        return;
+    };
+    let url = database(&server).await;
+    let with = |root: &str| format!("{url}?sslmode=verify-full&sslrootcert={folder}/{root}.pem");
+    let store = SqlStore::postgres(&with("server")).await.unwrap();
+    held(&store).await;
+    let admin = sqlx::AnyPool::connect(&server).await.unwrap();
+    let name = url.rsplit_once('/').unwrap().1;
+    let statement = format!(
+        "SELECT COUNT(*) FROM pg_stat_ssl JOIN pg_stat_activity USING (pid) WHERE ssl AND datname = '{name}'"
+    );
+    let encrypted: i64 = sqlx::query_scalar(AssertSqlSafe(statement)).fetch_one(&admin).await.unwrap();
+    assert!(encrypted > 0);
+    assert_eq!(obstacle(SqlStore::postgres(&with("stranger")).await), Obstacle::Disconnected);
+}
+
 #[tokio::test]
 async fn a_standby_is_read_only() {
     let Some(server) = server() else { return };
