@@ -65,4 +65,6 @@ pub use store::MemoryStore;
 #[cfg(feature = "flash")]
 pub use store::{AsyncFlashStore, FlashError, FlashSession, FlashStore};
 pub use store::{Entry, FragmentStore, NoSuchSlot, RankOnly, SliceStore, Slot, for_each_piece};
+#[cfg(feature = "std")]
+pub use store::{SharedBlock, SharingStore};
 pub use xor::xor;

@@ -5,11 +5,12 @@
 mod common;
 
 use std::collections::HashSet;
+use std::sync::Arc;
 
 use common::strict::Strict;
 use fuota_fec::{
-    Decoder, DeferredDecoder, Encoder, FecError, FragmentNumber, Geometry, InsertError, Mode, ParityRule,
-    Progress, naive, words,
+    Decoder, DeferredDecoder, Encoder, FecError, FragmentNumber, FragmentStore as _, Geometry, InsertError,
+    Mode, ParityRule, Progress, SharedBlock, SharingStore, naive, words,
 };
 use proptest::prelude::*;
 
@@ -167,5 +168,37 @@ proptest! {
             |unknown| unknown <= case.max_lost,
         );
         prop_assert!(!complete || store.image() == case.image);
+    }
+
+    /// A store that shares with others holds what a store of its own holds, also if what arrives is not what the sender
+    /// is taken to have.
+    #[test]
+    fn shared(case in cases(), differing in proptest::collection::vec(any::<usize>(), 0..4)) {
+        let mut taken_for = case.image.clone();
+        for place in differing {
+            taken_for[place % case.image.len()] ^= 1;
+        }
+        let block = Arc::new(SharedBlock::new(case.geometry, &taken_for));
+        let (mut own, mut sharing) = (Strict::new(case.geometry, 1), SharingStore::new(&block));
+        let memory = vec![0; words(Mode::Triangular, case.geometry.nb_frag(), case.max_lost)];
+        let mut decoder = Decoder::new(case.geometry, case.rule, case.max_lost, memory).unwrap();
+        let mut other = decoder.clone();
+        for n in &case.arrivals {
+            let (number, data) = (common::number(*n), case.fragment(*n));
+            let result = decoder.insert(number, &data, &mut own).map_err(refused);
+            prop_assert_eq!(result, other.insert(number, &data, &mut sharing).map_err(refused));
+        }
+        for slot in own.written() {
+            own.read(slot).unwrap();
+            sharing.read(slot).unwrap();
+            prop_assert_eq!(own.buffer(), sharing.buffer(), "{:?}", slot);
+        }
+        prop_assert!(!decoder.is_complete() || sharing.holds(&case.image));
+        for place in 0..case.image.len() {
+            let mut image = case.image.clone();
+            image[place] ^= 1;
+            prop_assert!(!sharing.holds(&image));
+        }
+        prop_assert!(!sharing.holds(&case.image[1..]));
     }
 }

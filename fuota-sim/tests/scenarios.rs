@@ -72,6 +72,7 @@ macro_rules! catalogue {
 catalogue! {
     iid_loss "iid-loss"
     gateway_outage "gateway-outage"
+    gateway_outage_adaptive "gateway-outage-adaptive"
     gateway_outage_two "gateway-outage-two"
     late_joiners "late-joiners"
     late_setup "late-setup"

@@ -12,6 +12,7 @@ use fuota_proto::{
 };
 
 use super::event::{Event, Outcome};
+use super::plan::pacing::Pacing;
 use super::plan::{LONGEST_CLASS_B_SESSION, LONGEST_CLASS_C_SESSION};
 use super::record::Record;
 use crate::ids::{DevEui, GroupId, TxId};
@@ -304,6 +305,14 @@ impl SessionClass {
                 period.saturating_mul(u32::try_from(periods).unwrap_or(u32::MAX))
             }
         }
+    }
+
+    /// Most time that so many multicast frames take if at least `gap` has to pass from the start of one to the start of
+    /// the next: from the moment when the first may be sent to the moment when one more might be. In class B that is
+    /// for the worst places of ping slots and beacons.
+    #[must_use]
+    pub fn most_time(self, gap: Duration, frames: u32) -> Duration {
+        Pacing::new(self, gap).duration(frames)
     }
 
     /// The longest session that a request can ask for: 2^15 s in class C, 2^15 beacon periods in class B

@@ -91,8 +91,9 @@ impl<const GROUPS: usize> Multicast<GROUPS> {
     /// Opens and closes what is due.
     pub(super) fn handle_timeout(&mut self, now: GpsInstant) {
         for group in self.groups.iter_mut().flatten() {
-            // The end comes first: a start that was overslept until then is no start.
-            group.session = group.session.take().and_then(|session| session.at(now));
+            if group.session.as_mut().is_some_and(|session| !session.goes_on(now)) {
+                group.session = None;
+            }
         }
     }
 

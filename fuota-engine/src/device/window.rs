@@ -74,13 +74,14 @@ impl Session {
         Self { state: State::Scheduled { start }, end, window: req.window }
     }
 
-    /// What has become of it at `now`.
-    pub(super) fn at(self, now: GpsInstant) -> Option<Self> {
-        match self.state {
-            _ if self.end <= now => None,
-            State::Scheduled { start } if start <= now => Some(Self { state: State::Running, ..self }),
-            _ => Some(self),
+    /// Starts it if it is time. Whether it is not over: a start that was overslept until the end is no start.
+    pub(super) fn goes_on(&mut self, now: GpsInstant) -> bool {
+        if let State::Scheduled { start } = self.state
+            && start <= now
+        {
+            self.state = State::Running;
         }
+        now < self.end
     }
 
     /// Where it listens, if it does.

@@ -18,6 +18,8 @@ mod ranks;
 mod remainder;
 mod rows;
 mod simd;
+#[cfg(feature = "std")]
+mod xor_all;
 
 pub use decoder::{DecodeError, decode};
 #[cfg(feature = "std")]
@@ -26,3 +28,5 @@ pub use encoder::{encode, encode_plainly, encode_with};
 pub use ranks::{ParityColumns, RankScratch};
 pub use rows::ParityRows;
 pub use simd::Registers;
+#[cfg(feature = "std")]
+pub(crate) use xor_all::xor_all;

@@ -138,7 +138,7 @@ impl<W: AsRef<[u32]> + AsMut<[u32]>> Decoder<W> {
             Arrival::Row => {}
             Arrival::Repeat | Arrival::TooEarly => return Ok(Progress::Redundant),
         }
-        self.core.draw(n.get());
+        self.core.draw_by(n.get(), |rule, nb_frag, k, row| store.draw_row(rule, nb_frag, k, row));
         self.add_known(store).map_err(InsertError::Store)?;
         self.core.squeeze();
         match self.eliminate(n, store).map_err(InsertError::Store)? {
@@ -153,16 +153,7 @@ impl<W: AsRef<[u32]> + AsMut<[u32]>> Decoder<W> {
     #[inline(never)]
     fn add_known<S: FragmentStore>(&mut self, store: &mut S) -> Result<(), S::Error> {
         let Parts { known, row, .. } = self.core.parts();
-        let mut base = 0;
-        for (row, known) in row.iter().zip(known.iter()) {
-            let mut ones = row & known;
-            while ones != 0 {
-                store.xor_slot(Slot::Data(base + bits::low(ones)), 0)?;
-                ones &= ones - 1;
-            }
-            base += 32;
-        }
-        Ok(())
+        store.xor_common(row, known)
     }
 
     /// Takes the rows that are there off the row under way, and keeps what is left of it, if anything is.

@@ -5,6 +5,8 @@ mod flash;
 #[cfg(feature = "alloc")]
 mod memory;
 mod rank;
+#[cfg(feature = "std")]
+mod sharing;
 mod slice;
 
 #[cfg(feature = "flash")]
@@ -12,9 +14,11 @@ pub use flash::{AsyncFlashStore, FlashError, FlashSession, FlashStore};
 #[cfg(feature = "alloc")]
 pub use memory::MemoryStore;
 pub use rank::RankOnly;
+#[cfg(feature = "std")]
+pub use sharing::{SharedBlock, SharingStore};
 pub use slice::{NoSuchSlot, SliceStore};
 
-use crate::{FragmentNumber, Geometry};
+use crate::{FragmentNumber, Geometry, ParityRule, bits};
 
 /// A place for `FragSize` octets. The decoder writes each at most once per session.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -70,6 +74,31 @@ pub trait FragmentStore {
         self.read(slot)?;
         self.xor(acc);
         Ok(())
+    }
+
+    /// Adds to accumulator 0 the data slots at which both sets have a one: bit i of word i / 32 stands for the uncoded
+    /// fragment at 0-based place i. A store that has some of their sums already saves work here.
+    ///
+    /// # Errors
+    /// Those of the medium.
+    fn xor_common(&mut self, row: &[u32], known: &[u32]) -> Result<(), Self::Error> {
+        let mut base = 0;
+        for (row, known) in row.iter().zip(known) {
+            let mut ones = row & known;
+            while ones != 0 {
+                self.xor_slot(Slot::Data(base + bits::low(ones)), 0)?;
+                ones &= ones - 1;
+            }
+            base += 32;
+        }
+        Ok(())
+    }
+
+    /// Writes the row of parity fragment `k`, counted from 1, over `nb_frag` uncoded ones, as [`ParityRule::row`] does,
+    /// into a buffer of ⌈M/32⌉ words. A host that decodes for many devices draws each row once for all of them; a
+    /// device has nothing to gain.
+    fn draw_row(&mut self, rule: ParityRule, nb_frag: u16, k: u16, row: &mut [u32]) {
+        rule.fill(nb_frag, k, row);
     }
 
     /// Fills an accumulator with zeros.

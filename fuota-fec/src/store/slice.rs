@@ -71,7 +71,7 @@ pub(super) fn read<'s>(image: &'s [u8], parity: &'s [u8], slot: Slot, size: usiz
 }
 
 /// Octets `index * size ..` of a buffer of slots.
-fn slot_of(buffer: &[u8], index: u16, size: usize) -> Option<&[u8]> {
+pub(super) fn slot_of(buffer: &[u8], index: u16, size: usize) -> Option<&[u8]> {
     buffer.get(usize::from(index) * size..)?.get(..size)
 }
 

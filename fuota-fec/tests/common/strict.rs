@@ -17,6 +17,11 @@ impl Strict {
         Self { inner, written: HashSet::new(), reads: 0 }
     }
 
+    /// The slots that have been written.
+    pub(crate) fn written(&self) -> Vec<Slot> {
+        self.written.iter().copied().collect()
+    }
+
     pub(crate) fn image(&self) -> &[u8] {
         self.inner.image()
     }

@@ -89,9 +89,10 @@ pub struct Forecast {
     pub time_on_air: Duration,
     /// Time on air of all of them.
     pub airtime: Duration,
-    /// Time from the start of one fragment to the start of the next.
+    /// Time from the start of one fragment to the start of the next; in class B where no beacon comes between them.
     pub gap: Duration,
-    /// First bit of the first fragment to the last bit of the last; in class B within a ping slot period.
+    /// First bit of the first fragment to the last bit of the last; in class B at most, wherever ping slots and beacons
+    /// lie.
     pub data_phase: Duration,
     /// The set-up stages, behind one gateway.
     pub setup: Duration,
@@ -156,14 +157,15 @@ pub fn forecast(question: &Question) -> Result<Forecast, PlanError> {
     }
     let octets = usize::from(frag_size) + usize::from(DATA_FRAGMENT_OVERHEAD);
     let time_on_air = rate.modulation.framed(octets, question.framing);
-    let gap = class.paced(question.duty.gap(time_on_air));
-    let data_phase = times(gap, frames - 1).saturating_add(time_on_air);
+    let silence = question.duty.gap(time_on_air);
+    let transfer = class.most_time(silence, u32::try_from(frames).unwrap_or(u32::MAX));
+    let data_phase = transfer.saturating_sub(silence).saturating_add(time_on_air);
 
     let reference = reference(question)?;
     let poll = reference.poll_window();
     let offset =
         reference.groups().first().map_or(Duration::ZERO, |group| reference.first_fragment_offset(group));
-    let session = offset.saturating_add(times(gap, frames)).saturating_add(poll);
+    let session = offset.saturating_add(transfer).saturating_add(poll);
     let needed = u32::try_from(session.as_secs().saturating_add(1)).unwrap_or(u32::MAX);
     let session_time_out = match class {
         SessionClass::B { .. } => TimeOut::class_b_covering(needed),
@@ -184,7 +186,7 @@ pub fn forecast(question: &Question) -> Result<Forecast, PlanError> {
         parity,
         time_on_air,
         airtime: times(time_on_air, frames),
-        gap,
+        gap: class.paced(silence),
         data_phase,
         setup: reference.setup_estimate(),
         block_ack_delay: reference.block_ack_delay().get(),

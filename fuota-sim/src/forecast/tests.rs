@@ -1,8 +1,12 @@
 //! Forecasts against published figures, formulas and the simulated campaign.
 
+use std::sync::atomic::AtomicBool;
+
 use fuota_proto::PingSlotPeriodicity;
 
 use super::*;
+use crate::scenario::{DeviceGroup, Scenario};
+use crate::world::World;
 
 fn question(image_len: usize, dr: u8, frag_size: u8, parity: u32) -> Question {
     Question {
@@ -104,4 +108,31 @@ fn advice_fits_and_reaches_its_target() {
     }
     let hopeless = Question { loss: 1.0, ..question };
     assert!(advise(&hopeless, Objective::Airtime).unwrap().is_none());
+}
+
+/// Ping slots begin elsewhere in every beacon period, and around beacons there are none: the forecast is for the worst,
+/// and not far from what a transfer takes.
+#[test]
+fn a_class_b_transfer_takes_no_longer_than_forecast() {
+    for (periodicity, duty) in [(0, 10), (2, 20), (4, 10)] {
+        let class = SessionClass::B { periodicity: PingSlotPeriodicity::new(periodicity).unwrap() };
+        let duty = DutyCycle::one_in(duty);
+        let question = Question { class, duty, devices: 3, ..question(22_400, 3, 112, 0) };
+        let forecast = forecast(&question).unwrap();
+        let mut scenario = Scenario {
+            image: vec![0; 22_400],
+            class,
+            data_rate: DataRate::from_wire(3),
+            multicast_duty: duty,
+            redundancy: Redundancy::Fec(Percent::whole(0)),
+            fleet: vec![DeviceGroup { devices: 3, ..DeviceGroup::default() }],
+            ..Scenario::default()
+        };
+        scenario.config.fsize = Some(112);
+        let record = World::new(&scenario).unwrap().run(&mut (), &AtomicBool::new(false)).unwrap();
+        assert_eq!(u64::from(record.frames), forecast.frames());
+        let (first, last) = record.data_phase.unwrap();
+        let (took, most) = (last.since(first).as_secs_f64(), forecast.data_phase.as_secs_f64());
+        assert!(took <= most && most < 1.2 * took, "{class:?}: {took} s, at most {most} s");
+    }
 }

@@ -30,6 +30,10 @@ impl Clock {
 
     /// What it shows at this moment.
     pub(super) fn own(self, now: GpsInstant) -> GpsInstant {
+        // Most devices' clocks are right, and asked often.
+        if self.ppb == 0 && self.ahead == 0 {
+            return now;
+        }
         let passed = i128::from(now.as_micros()) - i128::from(START.as_micros());
         offset(now, i128::from(self.ahead) + passed * i128::from(self.ppb) / BILLION)
     }

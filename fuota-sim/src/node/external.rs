@@ -5,16 +5,16 @@ use std::time::Duration;
 
 use fuota_engine::device::MAX_UPLINK;
 use fuota_engine::time::GpsInstant;
+use fuota_proto::Command as _;
+use fuota_proto::fragmentation::DataFragment;
 use fuota_proto::keys::McKey;
 
 use super::{Action, Uplink};
 use crate::external::{Failure, Output, Shared, Told, Upward, lock};
 use crate::fleet::Fleet;
 use crate::frame::{FrameKeys, full_fcnt};
-use crate::reception::Reception;
+use crate::reception::Aired;
 
-/// CID of DataFragment (TS004-1.0.0 §3).
-const DATA_FRAGMENT: u8 = 0x08;
 const MICROS_PER_MILLI: u64 = 1_000;
 
 /// What a fleet's external devices have in common.
@@ -84,29 +84,27 @@ impl External {
         self.downlink(now, port, None, payload)
     }
 
-    /// Takes a multicast frame.
+    /// Takes a multicast frame on record.
     ///
     /// # Errors
     /// [`Failure`]: it no longer takes part.
-    pub(super) fn receive_multicast(
-        &mut self,
-        now: GpsInstant,
-        frame: &mut Reception<'_>,
-    ) -> Result<(), Failure> {
-        let place = frame.place();
-        let (mc_addr, group) = (place.mc_addr, place.mc_group_id.get());
+    pub(super) fn receive_multicast(&mut self, aired: &mut Aired, place: usize) -> Result<(), Failure> {
+        let Some(frame) = aired.frame(place) else { return Ok(()) };
+        let (mc_addr, group) = (frame.place().mc_addr, frame.place().mc_group_id.get());
         let keys = FrameKeys {
             mc_addr,
             mc_app_s_key: self.common.mc_key.mc_app_s_key(mc_addr),
             mc_nwk_s_key: self.common.mc_key.mc_nwk_s_key(mc_addr),
         };
-        let fcnt = full_fcnt(self.next_fcnt, frame.fcnt_low());
-        let Some(opened) = frame.open(&keys, fcnt).cloned() else { return Ok(()) };
+        let context = aired.context(&keys);
+        let Some(frame) = aired.frame(place) else { return Ok(()) };
+        let (ended, fcnt) = (frame.ended, full_fcnt(self.next_fcnt, frame.fcnt_low));
+        let Some(opened) = frame.open(context, &keys, fcnt) else { return Ok(()) };
         self.next_fcnt = fcnt.saturating_add(1);
         let is_fragment =
-            opened.port == self.common.fragment_port && opened.payload.first() == Some(&DATA_FRAGMENT);
+            opened.port == self.common.fragment_port && opened.payload.first() == Some(&DataFragment::CID);
         self.fragments += u32::from(is_fragment);
-        self.downlink(now, opened.port, Some(group), &opened.payload)
+        self.downlink(ended, opened.port, Some(group), &opened.payload)
     }
 
     /// Tells it the time if it is due, and says what its radio does next.

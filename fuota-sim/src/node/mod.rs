@@ -2,7 +2,6 @@
 //! one.
 
 mod air;
-mod backlog;
 mod beacon;
 mod clock;
 mod energy;
@@ -13,8 +12,10 @@ mod plight;
 pub(crate) use self::air::{Air, Reached, bit};
 pub(crate) use self::energy::Phase;
 pub(crate) use self::external::{Common, External};
-pub(crate) use self::platform::Keeps;
+pub(crate) use self::platform::{Blocks, Keeps};
 pub(crate) use self::plight::Pace;
+
+use std::sync::Arc;
 
 use fuota_engine::campaign::spec::Kind;
 use fuota_engine::device::{
@@ -25,15 +26,14 @@ use fuota_proto::firmware::v1::DevVersionAns;
 use fuota_proto::{Descriptor, FragIndex, McGroupId, Version};
 use serde::{Deserialize, Serialize};
 
-use self::backlog::{Backlog, Waiting, is_fragment};
 use self::beacon::Beacons;
 use self::clock::Clock;
 use self::energy::Meter;
 use self::platform::Board;
 use self::plight::Plight;
 use crate::fleet::{Fate, Fleet};
-use crate::frame::{FrameKeys, Opened, full_fcnt};
-use crate::reception::Reception;
+use crate::frame::{FrameKeys, full_fcnt};
+use crate::reception::{Aired, Reception};
 use crate::scenario::{DeviceGroup, RadioEffects, Scenario};
 
 /// Fragmentation sessions of a device, of which a campaign uses one: where devices of both versions hear the same
@@ -63,7 +63,8 @@ pub(crate) struct Node {
     pub(crate) meter: Meter,
     pub(crate) block: Block,
     fragments: u32,
-    backlog: Backlog,
+    /// Frames on record that it has dealt with.
+    dealt_with: usize,
     /// The radio is taken by a class A exchange until then.
     pub(crate) busy_until: GpsInstant,
     /// When the world looks after it next, periodic uplinks apart.
@@ -81,6 +82,8 @@ pub(crate) struct Node {
 struct Group {
     mc_group_id: McGroupId,
     keys: FrameKeys,
+    /// The number of these keys among those that open frames, once it has been asked for.
+    context: Option<usize>,
     next_fcnt: u32,
 }
 
@@ -103,17 +106,6 @@ pub(crate) enum Block {
     Same,
     /// All of it, and it is not the file.
     Different,
-}
-
-/// What a multicast frame is to a device.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Heard {
-    /// Nothing: it did not listen, or has not the keys.
-    Nothing,
-    /// A fragment after which it still misses some.
-    OneOfMany,
-    /// Something that it may want to act on.
-    News,
 }
 
 /// Payload of an uplink.
@@ -142,7 +134,7 @@ impl Node {
         group: &DeviceGroup,
         fleet: &Fleet,
         device: u32,
-        keeps: Keeps,
+        (keeps, blocks): (Keeps, &Arc<Blocks>),
         pace: Pace,
     ) -> Self {
         let Scenario { seed, region, .. } = *scenario;
@@ -153,9 +145,16 @@ impl Node {
         Self {
             settings,
             session: DeviceSession::with_settings(settings),
-            board: Board::new(fleet.own_root_key(device), seed, device, region, keeps, version)
-                .with_limits(group.decoder_lost, plight.finds_blocks_corrupt())
-                .with_firmware(made_for(scenario.kind), group.boots),
+            board: Board::new(
+                fleet.own_root_key(device),
+                seed,
+                device,
+                region,
+                (keeps, Arc::clone(blocks)),
+                version,
+            )
+            .with_limits(group.decoder_lost, plight.finds_blocks_corrupt())
+            .with_firmware(made_for(scenario.kind), group.boots),
             takes_firmware,
             clock: Clock::new(group, &mut plight),
             groups: Vec::new(),
@@ -166,7 +165,7 @@ impl Node {
             meter: Meter::new(scenario),
             block: Block::Partial,
             fragments: 0,
-            backlog: Backlog::default(),
+            dealt_with: 0,
             busy_until: GpsInstant::EPOCH,
             wakes_at: None,
             uplink: None,
@@ -191,7 +190,7 @@ impl Node {
         self.board.firmware()
     }
 
-    /// Takes a unicast downlink.
+    /// Takes a unicast downlink, of which everything on record came before.
     pub(crate) fn receive(&mut self, now: GpsInstant, port: u8, payload: &[u8]) {
         if let Some(external) = &mut self.external {
             if external.receive(now, port, payload).is_err() {
@@ -199,33 +198,52 @@ impl Node {
             }
             return;
         }
-        self.catch_up();
         let own = self.clock.own(now);
         self.session.handle(own, Source::Unicast, port, payload, &mut self.board);
     }
 
-    /// Gives the session the fragments that wait for it.
-    pub(crate) fn catch_up(&mut self) {
-        for Waiting { at, source, opened } in self.backlog.take() {
-            self.give(at, source, &opened);
+    /// How many frames on record are too many for it to go on sleeping: the last of them may be the one that makes its
+    /// block whole. Nothing else that fragments do shows outside its session, so that until then it may be given them
+    /// whenever something else happens to it: all of them at once, in order and with the times at which they came, while
+    /// what it works on stays in the processor's cache.
+    pub(crate) fn most_unheard(&self) -> usize {
+        if self.external.is_some() {
+            return 0;
         }
+        let missing = (0..).take(SESSIONS).map(FragIndex::from_wire);
+        let missing = missing.filter_map(|index| self.session.missing(index)).filter(|missing| *missing > 0);
+        missing.min().map_or(usize::MAX, |missing| self.dealt_with + usize::from(missing))
     }
 
-    fn give(&mut self, own: GpsInstant, source: Source, opened: &Opened) {
-        self.session.handle(own, source, opened.port, &opened.payload, &mut self.board);
+    /// Takes the frames on record that it has not dealt with. Whether it heard the last of them.
+    pub(crate) fn catch_up(&mut self, aired: &mut Aired, radio: &RadioEffects) -> bool {
+        let first = std::mem::replace(&mut self.dealt_with, aired.len());
+        if first == aired.len() {
+            return false;
+        }
+        for group in &mut self.groups {
+            group.context.get_or_insert_with(|| aired.context(&group.keys));
+        }
+        let mut heard = false;
+        for place in first..aired.len() {
+            heard = self.receive_multicast(aired, place, radio);
+        }
         // Kept here because clean-up may delete the session before anybody asks.
         let indices = (0..).take(SESSIONS).map(FragIndex::from_wire);
         let received = indices.filter_map(|index| self.session.received(index)).max();
+        let received = received.or(self.external.as_ref().map(|external| external.fragments()));
         self.fragments = received.unwrap_or(self.fragments);
+        heard
     }
 
-    /// Whether a payload changes nothing that shows outside the session.
-    fn can_wait(&self, opened: &Opened) -> bool {
-        let missing =
-            (0..).take(SESSIONS).filter_map(|index| self.session.missing(FragIndex::from_wire(index)));
-        opened.port == self.settings.ports.fragmentation
-            && is_fragment(&opened.payload)
-            && missing.min().is_some_and(|missing| !self.backlog.would_do(missing))
+    /// The record of frames begins anew.
+    pub(crate) const fn forget_frames(&mut self) {
+        self.dealt_with = 0;
+    }
+
+    /// Whether something befalls it while fragments are on air.
+    pub(crate) const fn is_doomed(&self) -> bool {
+        matches!(self.fate, Fate::Dying) || self.plight.has_plans()
     }
 
     /// Whether it neither hears nor speaks.
@@ -233,60 +251,49 @@ impl Node {
         self.fate == Fate::Silent || self.plight.is_away(now)
     }
 
-    /// Takes a multicast frame that was on air from `started` to `now`, if the device listened to all of it and
-    /// its own keys open it.
-    pub(crate) fn receive_multicast(
-        &mut self,
-        now: GpsInstant,
-        started: GpsInstant,
-        frame: &mut Reception<'_>,
-        radio: &RadioEffects,
-    ) -> Heard {
+    /// Takes a frame, if it reaches the device, the device listened to all of it and its own keys open it: whether that
+    /// is so.
+    fn receive_multicast(&mut self, aired: &mut Aired, place: usize, radio: &RadioEffects) -> bool {
+        let Some(frame) = aired.frame(place) else { return false };
+        let Reception { started, ended, .. } = *frame;
+        // Every frame draws, whether or not it matters.
+        let lost = self.air.loses_multicast(frame.gateways);
+        if lost || self.is_away(started) || (radio.half_duplex && self.air.spoke_between(started, ended)) {
+            return false;
+        }
         if let Some(external) = &mut self.external {
-            if radio.half_duplex && self.air.spoke_between(started, now) {
-                return Heard::Nothing;
-            }
-            let has_failed = external.receive_multicast(now, frame).is_err();
-            self.fragments = external.fragments();
-            if has_failed {
+            if external.receive_multicast(aired, place).is_err() {
                 self.fate = Fate::Silent;
             }
-            return Heard::News;
+            return true;
         }
         let Some(window) = self.window.as_mut().filter(|window| window.since <= started) else {
-            return Heard::Nothing;
+            return false;
         };
-        if radio.half_duplex && self.air.spoke_between(started, now) {
-            return Heard::Nothing;
-        }
         if let Some(beacons) = &mut window.beacons
             && !beacons.still_followed(started, radio)
         {
-            return Heard::Nothing;
+            return false;
         }
         for group in &mut self.groups {
-            if !frame.is_heard(&window.place, group.keys.mc_addr, started) {
+            let Some(context) = group.context.filter(|_| frame.is_heard(&window.place, group.keys.mc_addr))
+            else {
                 continue;
-            }
-            let fcnt = full_fcnt(group.next_fcnt, frame.fcnt_low());
-            if let Some(opened) = frame.open(&group.keys, fcnt).cloned() {
+            };
+            let fcnt = full_fcnt(group.next_fcnt, frame.fcnt_low);
+            if let Some(opened) = frame.open(context, &group.keys, fcnt) {
                 // A counter is good for one frame (LoRaWAN 1.0.3 §4.3.1.5).
                 group.next_fcnt = fcnt.saturating_add(1);
-                let source = Source::Multicast { group: group.mc_group_id, fcnt };
                 if window.beacons.is_some() {
-                    self.meter.received(now.since(started));
+                    self.meter.received(ended.since(started));
                 }
-                let own = self.clock.own(now);
-                if self.can_wait(&opened) {
-                    self.backlog.push(Waiting { at: own, source, opened });
-                    return Heard::OneOfMany;
-                }
-                self.catch_up();
-                self.give(own, source, &opened);
-                return Heard::News;
+                let source = Source::Multicast { group: group.mc_group_id, fcnt };
+                let own = self.clock.own(ended);
+                self.session.handle(own, source, opened.port, &opened.payload, &mut self.board);
+                return true;
             }
         }
-        Heard::Nothing
+        false
     }
 
     /// Lets the session catch up with the time and do what it wants. `image` is what the data block should be.
@@ -301,7 +308,6 @@ impl Node {
                 Action::Sleep(None)
             });
         }
-        self.catch_up();
         self.board.busy = now < self.busy_until;
         loop {
             let own = self.clock.own(now);
@@ -320,10 +326,11 @@ impl Node {
                 }
                 Output::CloseWindow => self.close(now),
                 Output::Complete { frag_index, descriptor } => {
-                    self.block = match self.session.store(frag_index).and_then(|store| store.image()) {
+                    let store = self.session.store(frag_index);
+                    self.block = match store.and_then(|store| store.holds(image)) {
                         None => Block::ByRank,
-                        Some(held) if held == image => Block::Same,
-                        Some(_) => Block::Different,
+                        Some(true) => Block::Same,
+                        Some(false) => Block::Different,
                     };
                     self.stage(descriptor);
                 }
@@ -350,7 +357,6 @@ impl Node {
 
     /// Starts anew: what is in RAM is lost, groups and sessions included.
     pub(crate) fn reboot(&mut self, now: GpsInstant) {
-        self.catch_up();
         self.close(now);
         let is_new = self.board.install();
         self.session = DeviceSession::with_settings(self.settings);
@@ -378,6 +384,7 @@ impl Node {
                 mc_app_s_key: context.mc_app_s_key,
                 mc_nwk_s_key: context.mc_nwk_s_key,
             },
+            context: None,
             next_fcnt: context.min_mc_fcnt,
         });
     }

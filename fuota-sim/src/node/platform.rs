@@ -1,10 +1,11 @@
 //! The hardware of a simulated device.
 
 use std::convert::Infallible;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use fuota_engine::device::{BlockIntegrity, MAX_UPLINK, Memory, Platform, Refusal};
 use fuota_engine::region::Region;
-use fuota_fec::{Entry, FragmentStore, Geometry, MemoryStore, Mode, RankOnly, Slot, words};
+use fuota_fec::{Entry, FragmentStore, Geometry, Mode, ParityRule, SharedBlock, SharingStore, Slot, words};
 use fuota_proto::firmware::v1::{DevUpgradeImageAns, DevVersionAns};
 use fuota_proto::keys::{McKey, RootKey};
 use fuota_proto::{DataRate, Descriptor, EncryptedMcKey, FragIndex, Frequency, Version};
@@ -43,6 +44,31 @@ impl Keeps {
     }
 }
 
+/// The data block that is sent, in the shapes that it is cut into: what devices of a fleet have in common.
+#[derive(Debug)]
+pub(crate) struct Blocks {
+    image: Vec<u8>,
+    /// One for each shape: there is one, as a rule.
+    shapes: Mutex<Vec<Arc<SharedBlock>>>,
+}
+
+impl Blocks {
+    pub(crate) fn new(image: &[u8]) -> Self {
+        Self { image: image.to_vec(), shapes: Mutex::default() }
+    }
+
+    /// The block in this shape.
+    fn of(&self, geometry: Geometry) -> Arc<SharedBlock> {
+        let mut shapes = self.shapes.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(block) = shapes.iter().find(|block| block.geometry() == geometry) {
+            return Arc::clone(block);
+        }
+        let block = Arc::new(SharedBlock::new(geometry, &self.image));
+        shapes.push(Arc::clone(&block));
+        block
+    }
+}
+
 /// A device's keys, dice, radio and memory.
 #[derive(Debug)]
 pub(crate) struct Board {
@@ -50,6 +76,7 @@ pub(crate) struct Board {
     dice: Dice,
     region: Region,
     keeps: Keeps,
+    blocks: Arc<Blocks>,
     /// What survives a reset: SessionCntPrev of the only index.
     session_cnt_prev: Option<u16>,
     version: DevVersionAns,
@@ -77,12 +104,12 @@ struct Dice {
 }
 
 impl Board {
-    pub(crate) const fn new(
+    pub(crate) fn new(
         root_key: RootKey,
         seed: u64,
         device: u32,
         region: Region,
-        keeps: Keeps,
+        (keeps, blocks): (Keeps, Arc<Blocks>),
         version: DevVersionAns,
     ) -> Self {
         Self {
@@ -90,6 +117,7 @@ impl Board {
             dice: Dice { seed, device, drawn: 0 },
             region,
             keeps,
+            blocks,
             session_cnt_prev: None,
             version,
             made_for: None,
@@ -163,12 +191,13 @@ impl Platform for Board {
         _descriptor: Descriptor,
     ) -> Result<Memory<Self::Words, Self::Store>, Refusal> {
         let max_lost = self.keeps.max_lost(geometry.nb_frag()).min(self.decoder_lost.unwrap_or(u16::MAX));
+        let block = self.blocks.of(geometry);
         Ok(Memory {
             words: vec![0; words(Mode::Triangular, geometry.nb_frag(), max_lost)].into(),
             max_lost,
             store: match self.keeps {
-                Keeps::Bytes => BlockStore::Bytes(MemoryStore::new(geometry)),
-                Keeps::Rank => BlockStore::Rank(RankOnly),
+                Keeps::Bytes => BlockStore::Bytes(SharingStore::new(&block)),
+                Keeps::Rank => BlockStore::Rank(block),
             },
         })
     }
@@ -223,15 +252,16 @@ impl Platform for Board {
 /// What a device keeps of a data block.
 #[derive(Debug)]
 pub(crate) enum BlockStore {
-    Bytes(MemoryStore),
-    Rank(RankOnly),
+    Bytes(SharingStore),
+    /// Nothing; of the block it knows the rows.
+    Rank(Arc<SharedBlock>),
 }
 
 impl BlockStore {
-    /// The data block, if its octets are kept.
-    pub(crate) fn image(&self) -> Option<&[u8]> {
+    /// Whether the data block is `image`, octet for octet, if octets are kept.
+    pub(crate) fn holds(&self, image: &[u8]) -> Option<bool> {
         match self {
-            Self::Bytes(store) => Some(store.image()),
+            Self::Bytes(store) => Some(store.holds(image)),
             Self::Rank(_) => None,
         }
     }
@@ -241,44 +271,62 @@ impl FragmentStore for BlockStore {
     type Error = Infallible;
 
     fn load(&mut self, fragment: &[u8]) {
-        match self {
-            Self::Bytes(store) => store.load(fragment),
-            Self::Rank(store) => store.load(fragment),
+        if let Self::Bytes(store) = self {
+            store.load(fragment);
         }
     }
 
     fn read(&mut self, slot: Slot) -> Result<(), Infallible> {
         match self {
             Self::Bytes(store) => store.read(slot),
-            Self::Rank(store) => store.read(slot),
+            Self::Rank(_) => Ok(()),
         }
     }
 
     fn buffer(&self) -> &[u8] {
         match self {
             Self::Bytes(store) => store.buffer(),
-            Self::Rank(store) => store.buffer(),
+            Self::Rank(_) => &[],
         }
     }
 
     fn xor(&mut self, acc: u16) {
+        if let Self::Bytes(store) = self {
+            store.xor(acc);
+        }
+    }
+
+    fn xor_slot(&mut self, slot: Slot, acc: u16) -> Result<(), Infallible> {
         match self {
-            Self::Bytes(store) => store.xor(acc),
-            Self::Rank(store) => store.xor(acc),
+            Self::Bytes(store) => store.xor_slot(slot, acc),
+            Self::Rank(_) => Ok(()),
+        }
+    }
+
+    fn xor_common(&mut self, row: &[u32], known: &[u32]) -> Result<(), Infallible> {
+        match self {
+            Self::Bytes(store) => store.xor_common(row, known),
+            Self::Rank(_) => Ok(()),
+        }
+    }
+
+    fn draw_row(&mut self, rule: ParityRule, nb_frag: u16, k: u16, row: &mut [u32]) {
+        match self {
+            Self::Bytes(store) => store.draw_row(rule, nb_frag, k, row),
+            Self::Rank(block) => block.draw_row(rule, nb_frag, k, row),
         }
     }
 
     fn clear(&mut self, acc: u16) {
-        match self {
-            Self::Bytes(store) => store.clear(acc),
-            Self::Rank(store) => store.clear(acc),
+        if let Self::Bytes(store) = self {
+            store.clear(acc);
         }
     }
 
     fn save(&mut self, acc: u16, slot: Slot, entry: Entry) -> Result<(), Infallible> {
         match self {
             Self::Bytes(store) => store.save(acc, slot, entry),
-            Self::Rank(store) => store.save(acc, slot, entry),
+            Self::Rank(_) => Ok(()),
         }
     }
 }

@@ -92,6 +92,11 @@ impl Plight {
         self.away_until
     }
 
+    /// Whether it reboots, or misses the beginning, at some time to come.
+    pub(crate) const fn has_plans(&self) -> bool {
+        self.reboot.is_some() || self.absent.is_some()
+    }
+
     pub(crate) fn is_away(&self, now: GpsInstant) -> bool {
         now < self.away_until
     }

@@ -3,6 +3,8 @@
 use std::time::Duration;
 
 use fuota_engine::time::GpsInstant;
+use fuota_proto::Command as _;
+use fuota_proto::fragmentation::DataFragment;
 use fuota_proto::fragmentation::v1::Downlink;
 use serde::{Deserialize, Serialize};
 
@@ -31,7 +33,9 @@ impl Account {
         }
     }
 
-    pub(crate) fn multicast(&mut self, start: GpsInstant, end: GpsInstant, port: u8, payload: &[u8]) {
+    /// Notes a multicast frame. Whether it carries a fragment and nothing else: a DataFragment takes all that follows it
+    /// (TS004-1.0.0 §3.6).
+    pub(crate) fn multicast(&mut self, start: GpsInstant, end: GpsInstant, port: u8, payload: &[u8]) -> bool {
         let is_fragment = port == self.fragment_port
             && Downlink::commands(payload).any(|command| matches!(command, Ok(Downlink::DataFragment(_))));
         if is_fragment {
@@ -40,6 +44,7 @@ impl Account {
             self.data_phase = Some((first, end));
         }
         self.charge(start, end);
+        is_fragment && payload.first() == Some(&DataFragment::CID)
     }
 
     pub(crate) fn unicast(&mut self, start: GpsInstant, end: GpsInstant) {

@@ -52,7 +52,8 @@ pub(crate) enum Carries {
     /// A payload for one device. Unicast frames are not encrypted here: nobody else listens.
     Unicast { device: u32, port: u8, payload: Vec<u8> },
     /// A LoRaWAN frame for whoever has the keys.
-    Multicast { group: GroupParameters, octets: Vec<u8> },
+    /// `is_fragment`: as its sender knows, it holds a fragment and nothing else.
+    Multicast { group: GroupParameters, octets: Vec<u8>, is_fragment: bool },
 }
 
 /// The next thing to do about multicast.
@@ -257,9 +258,9 @@ impl Server {
             gateway.transmit(Band::Rx2, now, airtime);
         }
         let ends = now + airtime;
-        self.account.multicast(now, ends, sent.port, &sent.payload);
+        let is_fragment = self.account.multicast(now, ends, sent.port, &sent.payload);
         let gateways = (0..self.gateways.len()).fold(0, |set, gateway| set | bit(gateway));
-        let carries = Carries::Multicast { group: parameters, octets };
+        let carries = Carries::Multicast { group: parameters, octets, is_fragment };
         Ok(Multicast::Started(OnAir { id: sent.id, gateways, started: now, ends, carries }))
     }
 

@@ -9,7 +9,7 @@ use fuota_engine::time::GpsInstant;
 use super::agenda::Happening;
 use super::observe::Observer;
 use super::{SimError, World};
-use crate::node::Heard;
+use crate::node::Node;
 use crate::reception::Reception;
 use crate::server::{Carries, Multicast, OnAir, Queued, RX1_DELAY, RX2_DELAY};
 
@@ -76,12 +76,10 @@ impl World {
             Carries::Unicast { device, port, payload } => {
                 self.deliver(device, gateways, started, port, &payload)?;
             }
-            Carries::Multicast { group, octets } => {
+            Carries::Multicast { group, octets, is_fragment } => {
                 let alive = self.gateways.alive(started, self.server.account().fragments);
-                let mut frame = Reception::new(&group, &octets);
-                for device in 0..self.devices() {
-                    self.deliver_multicast(device, started, alive, &mut frame)?;
-                }
+                self.aired.push(Reception::new(group, octets, (started, self.now), alive));
+                self.deliver_multicast(is_fragment)?;
             }
         }
         self.mind.handle(self.now, Input::Downlink { id, report: Report::Sent { at: self.now } });
@@ -105,25 +103,58 @@ impl World {
         node.meter.received(self.now.since(started));
         // The exchange is over: the second window does not open after a downlink.
         node.busy_until = self.now;
+        node.catch_up(&mut self.aired, &self.scenario.radio);
         node.receive(self.now, port, payload);
+        self.note_due(device);
         self.look_after(device)
     }
 
-    fn deliver_multicast(
-        &mut self,
-        device: u32,
-        started: GpsInstant,
-        alive: u64,
-        frame: &mut Reception<'_>,
-    ) -> Result<(), SimError> {
-        let Some(node) = self.nodes.get_mut(device as usize) else { return Ok(()) };
-        let lost = node.air.loses_multicast(alive);
-        if lost || node.is_away(started) {
-            return Ok(());
+    /// A frame has just been aired. A fragment may wait until something else happens to the devices for which it is one
+    /// of many.
+    fn deliver_multicast(&mut self, may_wait: bool) -> Result<(), SimError> {
+        let aired = self.aired.len();
+        for device in 0..self.devices() {
+            let waits = may_wait && self.due.get(device as usize).is_some_and(|due| aired < *due);
+            if !waits && self.catch_up(device) {
+                self.look_after(device)?;
+            }
         }
-        match node.receive_multicast(self.now, started, frame, &self.scenario.radio) {
-            Heard::Nothing | Heard::OneOfMany => Ok(()),
-            Heard::News => self.look_after(device),
+        if !may_wait {
+            self.forget_frames();
+        }
+        Ok(())
+    }
+
+    /// Gives a device the frames that wait for it. Whether it heard the last of all.
+    pub(super) fn catch_up(&mut self, device: u32) -> bool {
+        let node = self.nodes.get_mut(device as usize);
+        let heard = node.is_some_and(|node| node.catch_up(&mut self.aired, &self.scenario.radio));
+        self.note_due(device);
+        heard
+    }
+
+    /// Gives all devices the frames that wait for them.
+    pub(super) fn catch_up_all(&mut self) {
+        for device in 0..self.devices() {
+            self.catch_up(device);
+        }
+        self.forget_frames();
+    }
+
+    /// No device needs the frames on record any more.
+    fn forget_frames(&mut self) {
+        self.aired.forget();
+        self.nodes.iter_mut().for_each(Node::forget_frames);
+        for device in 0..self.devices() {
+            self.note_due(device);
+        }
+    }
+
+    /// Notes from which frame on a device cannot wait. To be called whenever its session was told something.
+    fn note_due(&mut self, device: u32) {
+        let node = self.nodes.get(device as usize);
+        if let (Some(due), Some(node)) = (self.due.get_mut(device as usize), node) {
+            *due = node.most_unheard();
         }
     }
 

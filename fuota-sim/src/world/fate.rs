@@ -15,7 +15,11 @@ impl World {
         let planned = self.plan.pace.fragments;
         let fragments = self.server.account().fragments;
         let mut back = Vec::new();
-        for (device, node) in (0..).zip(&mut self.nodes) {
+        for index in 0..self.doomed.len() {
+            let Some(&device) = self.doomed.get(index) else { break };
+            // What has been on air so far, it heard as it was.
+            self.catch_up(device);
+            let Some(node) = self.nodes.get_mut(device as usize) else { break };
             if node.fate == Fate::Dying && fragments == planned.div_ceil(2) {
                 node.fate = Fate::Silent;
             }
@@ -31,6 +35,8 @@ impl World {
                 back.push((device, self.now + reboot.takes));
             }
         }
+        // Most devices are never struck, and others once.
+        self.doomed.retain(|device| self.nodes.get(*device as usize).is_some_and(Node::is_doomed));
         for (device, at) in back {
             self.wake_at(device, at);
         }
@@ -45,6 +51,8 @@ impl World {
             Ordering::Greater => Phase::Closing,
         };
         if phase != self.phase {
+            // What devices heard so far counts for the phase that it came in.
+            self.catch_up_all();
             self.phase = phase;
             self.settle_meters();
         }
@@ -52,8 +60,8 @@ impl World {
 
     /// Brings every device up to now, for whoever takes stock: what its radio did, and the fragments that wait for it.
     pub(super) fn settle(&mut self) {
+        self.catch_up_all();
         self.settle_meters();
-        self.nodes.iter_mut().for_each(Node::catch_up);
     }
 
     fn settle_meters(&mut self) {

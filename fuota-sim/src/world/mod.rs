@@ -53,6 +53,7 @@ use crate::external::StartError;
 use crate::fleet::Fleet;
 use crate::frame::FrameError;
 use crate::node::{Node, Pace, Phase};
+use crate::reception::Aired;
 use crate::record::RunRecord;
 use crate::scenario::Scenario;
 use crate::server::{OnAir, Radio, Server};
@@ -115,6 +116,12 @@ pub struct World {
     plan: PlanFacts,
     server: Server,
     nodes: Vec<Node>,
+    /// The devices that something befalls while fragments are on air.
+    doomed: Vec<u32>,
+    /// The multicast frames that not all devices have dealt with.
+    aired: Aired,
+    /// For each device how many of them are too many to wait.
+    due: Vec<usize>,
     gateways: Gateways,
     flights: Flights,
     backhaul: Backhaul,
@@ -179,6 +186,8 @@ impl World {
         let fleet = Fleet::new(seed, devices, faults);
         let plan = Plan::new(spec(scenario))?;
         let facts = PlanFacts::of(&plan, scenario);
+        let nodes = nodes(scenario, &fleet, facts.pace)?;
+        let doomed = (0..).zip(&nodes).filter_map(|(device, node)| node.is_doomed().then_some(device));
         let mut world = Self {
             scenario: scenario.clone(),
             fleet,
@@ -191,7 +200,10 @@ impl World {
                 scenario.gateways.len(),
                 scenario.config.fmcport,
             ),
-            nodes: nodes(scenario, &fleet, facts.pace)?,
+            doomed: doomed.collect(),
+            aired: Aired::default(),
+            due: nodes.iter().map(Node::most_unheard).collect(),
+            nodes,
             gateways: Gateways::new(scenario, facts.pace.fragments),
             flights: Flights::default(),
             backhaul: Backhaul::new(scenario),

@@ -1,5 +1,7 @@
 //! The campaign and the fleet that a scenario describes.
 
+use std::sync::Arc;
+
 use fuota_engine::campaign::io::GroupParameters;
 use fuota_engine::campaign::plan::{Block, GroupPlan, Plan, PlanError};
 use fuota_engine::campaign::spec::{CampaignSpec, DeviceSpec, GroupSpec};
@@ -10,7 +12,7 @@ use sha2::{Digest, Sha256};
 use super::KEEP_BYTES;
 use crate::external::StartError;
 use crate::fleet::Fleet;
-use crate::node::{Common, External, Keeps, Node, Pace};
+use crate::node::{Blocks, Common, External, Keeps, Node, Pace};
 use crate::scenario::{DeviceGroup, Scenario};
 
 /// Address of the multicast group.
@@ -34,10 +36,11 @@ pub(super) fn nodes(scenario: &Scenario, fleet: &Fleet, pace: Pace) -> Result<Ve
             .uplink(scenario.uplink_data_rate)
             .map_or(0, |rate| rate.max_payload.into()),
     };
+    let blocks = Arc::new(Blocks::new(&scenario.image));
     let of_group = scenario.fleet.iter().flat_map(|group| (0..group.devices).map(move |_| group));
     let node = |(device, group)| {
         let keeps = if device < KEEP_BYTES { Keeps::Bytes } else { Keeps::Rank };
-        let node = Node::new(scenario, group, fleet, device, keeps, pace);
+        let node = Node::new(scenario, group, fleet, device, (keeps, &blocks), pace);
         match processes.next() {
             Some(process) => node.with_packages(External::new(device, process, common.clone())),
             None => node,

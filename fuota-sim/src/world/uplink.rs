@@ -64,6 +64,7 @@ impl World {
 
     /// Lets a device do what it wants now, and notes when it wants to do more.
     pub(super) fn look_after(&mut self, device: u32) -> Result<(), SimError> {
+        self.catch_up(device);
         loop {
             let Some(node) = self.nodes.get_mut(device as usize).filter(|node| node.fate != Fate::Silent)
             else {
@@ -130,6 +131,8 @@ impl World {
 
     /// Puts an uplink on air.
     fn send(&mut self, device: u32, uplink: Uplink) {
+        // It may not have heard what was on air while it spoke before.
+        self.catch_up(device);
         let Some(node) = self.nodes.get_mut(device as usize) else { return };
         let Some(parameters) = self.scenario.region.uplink(self.scenario.uplink_data_rate) else { return };
         let airtime = parameters.modulation.uplink(uplink.1.len());

@@ -188,11 +188,7 @@ impl GroupPlan {
 
     /// How fragments follow one another; `None` in a multicast setup campaign.
     fn pacing(&self) -> Option<Pacing> {
-        let slots = match self.parameters.class {
-            SessionClass::B { periodicity } => Some(periodicity),
-            SessionClass::C => None,
-        };
-        self.block.map(|block| Pacing { gap: block.gap, slots })
+        self.block.map(|block| Pacing::new(self.parameters.class, block.gap))
     }
 
     /// From the moment when a round's first fragment may be sent to the moment when the poll after it may be.

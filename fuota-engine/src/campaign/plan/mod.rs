@@ -3,7 +3,7 @@
 mod cut;
 mod error;
 mod group;
-mod pacing;
+pub(super) mod pacing;
 mod spread;
 pub(super) mod timing;
 

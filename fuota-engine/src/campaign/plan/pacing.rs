@@ -11,6 +11,8 @@ use core::time::Duration;
 
 use fuota_proto::PingSlotPeriodicity;
 
+use crate::campaign::io::SessionClass;
+
 /// Length of a beacon period (LoRaWAN 1.0.3 §11).
 const BEACON_PERIOD: Duration = Duration::from_secs(128);
 /// Time around a beacon in which no slot begins: 2.120 s after it and 3 s before the next.
@@ -20,7 +22,7 @@ const PING_PERIOD_0: Duration = Duration::from_millis(960);
 
 /// When frames of one length may follow one another.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Pacing {
+pub(in crate::campaign) struct Pacing {
     /// Least time from the start of a frame to the start of the next.
     pub(super) gap: Duration,
     /// The group's ping slots; `None` in class C.
@@ -28,9 +30,17 @@ pub(super) struct Pacing {
 }
 
 impl Pacing {
+    pub(in crate::campaign) const fn new(class: SessionClass, gap: Duration) -> Self {
+        let slots = match class {
+            SessionClass::B { periodicity } => Some(periodicity),
+            SessionClass::C => None,
+        };
+        Self { gap, slots }
+    }
+
     /// Most time that so many frames take, from the moment when the first may be sent to the moment when one
     /// more might.
-    pub(super) fn duration(self, frames: u32) -> Duration {
+    pub(in crate::campaign) fn duration(self, frames: u32) -> Duration {
         let Some(slots) = self.slots else { return self.gap.saturating_mul(frames) };
         let period = ping_period(slots);
         let per_beacon = slots.pings_per_beacon_period();

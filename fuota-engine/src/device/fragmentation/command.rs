@@ -5,7 +5,10 @@ use fuota_proto::fragmentation::{
     DataFragment, FragSessionDeleteAns, FragSessionDeleteReq, FragSessionStatusReq, PACKAGE_IDENTIFIER, v1,
     v2,
 };
-use fuota_proto::{BlockAckDelay, Descriptor, FragIndex, GroupMask, Mic, PackageVersion, PackageVersionAns};
+use fuota_proto::{
+    BlockAckDelay, Command as _, Descriptor, FragIndex, GroupMask, Mic, PackageVersion, PackageVersionAns,
+    Reader,
+};
 
 /// What a server sends.
 #[derive(Clone, Copy, Debug)]
@@ -59,6 +62,13 @@ pub(super) enum Refused {
 
 /// Hands the commands of a payload to `take`, first to last, up to the first that makes no sense.
 pub(super) fn read<'a>(version: PackageVersion, payload: &'a [u8], mut take: impl FnMut(Command<'a>)) {
+    // Most payloads are a fragment, the same in both versions, which takes all that follows it (TS004-1.0.0 §3.6).
+    if let Some((&DataFragment::CID, body)) = payload.split_first() {
+        if let Ok(fragment) = DataFragment::decode(&mut Reader::new(body)) {
+            take(Command::Fragment(fragment));
+        }
+        return;
+    }
     match version {
         PackageVersion::V1 => {
             for command in v1::Downlink::commands(payload).map_while(Result::ok) {
