@@ -7,10 +7,13 @@ mod driver;
 mod fec;
 mod instructions;
 mod measure;
+mod policies;
 mod report;
 mod sim;
+mod statistics;
 
 use std::io;
+use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::{Parser, ValueEnum};
@@ -33,6 +36,9 @@ struct Options {
     /// Print a JSON object per comparison and line instead of tables
     #[arg(long)]
     json: bool,
+    /// Print tables in Markdown
+    #[arg(long, conflicts_with = "json")]
+    markdown: bool,
     /// Count instructions under valgrind instead of taking the time: exact, the same on a busy machine
     #[arg(long)]
     callgrind: bool,
@@ -49,6 +55,21 @@ struct Options {
     /// Uncoded fragments of the campaigns [default: 215, with --full 429 and 1000 too]
     #[arg(long, value_name = "N")]
     fragments: Option<u16>,
+    /// First seed of the campaigns [default: one after those that policies were tuned on]
+    #[arg(long, value_name = "N")]
+    first_seed: Option<u64>,
+    /// Keep the campaigns of `policies` in this file, and do not run again what it has
+    #[arg(long, value_name = "FILE")]
+    runs: Option<PathBuf>,
+    /// Run only these contenders of `policies`
+    #[arg(long, value_delimiter = ',', value_name = "NAME")]
+    tasks: Vec<policies::Contender>,
+    /// Draw the policies' airtime as SVG
+    #[arg(long, value_name = "FILE")]
+    picture: Option<PathBuf>,
+    /// Threads for `policies`
+    #[arg(long, value_name = "N", default_value_t = 2)]
+    threads: usize,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -58,6 +79,8 @@ enum Subject {
     /// The erasure code, against lrwn, other codes and what devices run
     Fec,
     /// Redundancy policies on the same losses, the whole engine in the loop
+    Policies,
+    /// The engine's pace and memory, and false success
     Campaign,
     /// The simulator, against a published figure
     Sim,
@@ -70,6 +93,7 @@ impl Subject {
         match self {
             Self::Codec => codec::run(options),
             Self::Fec => fec::run(options),
+            Self::Policies => policies::run(options),
             Self::Campaign => campaign::run(options),
             Self::Sim => sim::run(options),
             Self::Driver => driver::run(options),
@@ -93,6 +117,8 @@ fn main() -> ExitCode {
     let mut out = io::stdout().lock();
     let written = if cli.options.json {
         report::write_json(&mut out, &sections)
+    } else if cli.options.markdown {
+        report::write_markdown(&mut out, &sections)
     } else {
         report::write_tables(&mut out, &sections)
     };

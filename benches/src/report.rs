@@ -147,9 +147,57 @@ pub(crate) fn write_tables(out: &mut impl Write, sections: &[Section]) -> io::Re
     Ok(())
 }
 
+/// A Markdown table per section; the columns are those of its first row.
+pub(crate) fn write_markdown(out: &mut impl Write, sections: &[Section]) -> io::Result<()> {
+    for Section { subject, title, rows, summary } in sections {
+        let Some(first) = rows.first() else { continue };
+        writeln!(out, "### {subject}: {title}\n")?;
+        let unit = |figure: &Figure| match figure.unit {
+            "" | "x" => String::new(),
+            unit => format!(", {unit}"),
+        };
+        let heads: Vec<_> =
+            first.figures.iter().map(|figure| format!("{}{}", figure.name.trim(), unit(figure))).collect();
+        writeln!(out, "| | {} |", heads.join(" | "))?;
+        writeln!(out, "|---{}|", "|---".repeat(heads.len()))?;
+        for row in rows {
+            let cells: Vec<_> = row.figures.iter().map(|figure| decimal(figure.value)).collect();
+            writeln!(out, "| {} | {} |", row.name, cells.join(" | "))?;
+        }
+        for Figure { name, value, unit } in summary {
+            writeln!(out, "\n{name}: {} {unit}", decimal(*value))?;
+        }
+        writeln!(out)?;
+    }
+    Ok(())
+}
+
+/// With as many decimals as tell anything.
+fn decimal(value: f64) -> String {
+    match value.abs() {
+        _ if !value.is_finite() => "–".into(),
+        large if large >= 100.0 || value.fract() == 0.0 => format!("{value:.0}"),
+        some if some >= 10.0 => format!("{value:.1}"),
+        _ => format!("{value:.3}"),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_section_is_a_table_whose_head_names_the_units() {
+        let figures = vec![Figure::new("airtime", 1.0049, "x"), Figure::new("duration", 2_141.7, "s")];
+        let row = Row { name: "M = 215".into(), figures, comparisons: Vec::new() };
+        let section =
+            Section { subject: "policies", title: "all".into(), rows: vec![row], summary: Vec::new() };
+        let mut out = Vec::new();
+        write_markdown(&mut out, &[section]).unwrap();
+        let expected =
+            "### policies: all\n\n| | airtime | duration, s |\n|---|---|---|\n| M = 215 | 1.005 | 2142 |\n\n";
+        assert_eq!(std::str::from_utf8(&out).unwrap(), expected);
+    }
 
     #[test]
     fn each_comparison_is_a_line_with_its_subject() {

@@ -96,18 +96,29 @@ fn the_next_batch_is_what_the_devices_ask_for() {
             ASKED[1],
             ASKED[0],
             ASKED[1],
+            // Ten and six fragments are few enough to be unlucky with.
+            "S->D1 FragSessionStatusReq 1",
+            "D1->S FragSessionStatusAns missing 0",
+            "S->D3 FragSessionStatusReq 1",
+            "D3->S FragSessionStatusAns missing 0",
             "release group",
         ]
     );
-    assert_eq!(polls(&stage), [(1, 11, 2, 0, 4), (2, 15, 1, 0, 6), (3, 21, 0, 0, 0), (4, 21, 0, 0, 0)]);
+    // The last one is judged again after those two were asked.
+    let silent = |poll| (poll, 21, 0, 0, 0);
+    assert_eq!(polls(&stage), [(1, 11, 2, 0, 4), (2, 15, 1, 0, 6), silent(3), silent(4), silent(4)]);
 }
 
 #[test]
 fn an_answer_between_two_silent_polls_starts_the_count_of_silence_anew() {
     let mut stage = Stage::new(adaptive(1)).device(1, counts(&[0, 1]));
     assert_eq!(stage.run().status, CampaignStatus::Succeeded);
-    let polls: Vec<_> = polls(&stage).into_iter().map(|(_, _, answers, ..)| answers).collect();
-    assert_eq!(polls, [0, 1, 0, 0]);
+    let polls: Vec<_> = polls(&stage).into_iter().map(|(poll, _, answers, ..)| (poll, answers)).collect();
+    assert_eq!(
+        polls,
+        [(1, 0), (2, 1), (3, 0), (4, 0), (4, 0)],
+        "the last one twice: the device was asked alone"
+    );
 }
 
 #[test]
@@ -260,6 +271,60 @@ fn a_device_that_says_it_is_complete_is_confirmed() {
     assert_eq!(statuses(&stage), [DeviceStatus::Complete, DeviceStatus::Inferred]);
 }
 
+/// A device that answers the first poll that it misses `first`, keeps silent to all others, and says what it is asked alone.
+fn falls_silent(
+    first: u8,
+    mut alone: impl FnMut(u32) -> Option<u8> + 'static,
+) -> impl FnMut(&Heard, u32, GpsInstant) -> Answer {
+    let (mut polled, mut asked) = (0, 0);
+    move |heard, _, now| match heard {
+        Heard::Status { multicast: true, .. } => {
+            polled += 1;
+            (polled == 1).then(|| answer_missing(heard, now, first)).flatten()
+        }
+        Heard::Status { .. } => {
+            asked += 1;
+            match alone(asked)? {
+                0 => common::status_ans(0, false),
+                missing => answer_missing(heard, now, missing),
+            }
+        }
+        _ => good(heard, now),
+    }
+}
+
+#[test]
+fn whoever_may_still_miss_some_is_asked_alone_before_its_silence_is_believed() {
+    let alone = |asked| Some(if asked == 1 { 1 } else { 0 });
+    let mut stage = Stage::new(adaptive(3)).device(1, falls_silent(2, alone));
+    let outcome = stage.run();
+    assert_eq!((outcome.status, outcome.complete, outcome.inferred), (CampaignStatus::Succeeded, 3, 2));
+    let asked_twice = [ASKED[0]; 4];
+    let expected = [
+        &["S->* DataFragment 1..11", ASKED[0], ASKED[1], "D1->S FragSessionStatusAns missing 2"][..],
+        // Four fragments for two that it missed prove nothing.
+        &["S->* DataFragment 12..15"],
+        &asked_twice,
+        &["S->D1 FragSessionStatusReq 1", "D1->S FragSessionStatusAns missing 1"],
+        // 2 / (1 − 6/30), twice: four more had not helped it enough.
+        &["S->* DataFragment 16..18"],
+        &asked_twice,
+        &["S->D1 FragSessionStatusReq 1", "D1->S FragSessionStatusAns missing 0", "release group"],
+    ];
+    assert_eq!(transfer(&stage), expected.concat());
+    assert_eq!(statuses(&stage), [DeviceStatus::Complete, DeviceStatus::Inferred, DeviceStatus::Inferred]);
+}
+
+#[test]
+fn whoever_does_not_answer_alone_either_is_not_believed() {
+    let mut stage = Stage::new(adaptive(3)).device(1, falls_silent(2, |_| None));
+    let outcome = stage.run();
+    assert_eq!((outcome.status, outcome.complete), (CampaignStatus::Failed, 2));
+    let failed =
+        DeviceStatus::Failed { stage: StageKind::FurtherRounds, reason: FailureReason::Incomplete(2) };
+    assert_eq!(statuses(&stage), [failed, DeviceStatus::Inferred, DeviceStatus::Inferred]);
+}
+
 /// A window of 16 s for the answers of 120 devices, each of which takes more than a second.
 fn drowning() -> CampaignSpec {
     let mut spec = adaptive(120);
@@ -369,7 +434,9 @@ proptest! {
         let fragments: u32 = stage.campaign.stages().iter().map(|stage| stage.fragments).sum();
         prop_assert!(u64::from(fragments) <= most, "{} of {}", fragments, most);
         let polls = polls(&stage);
-        prop_assert!(polls.len() <= 20 && polls.windows(2).all(|two| two[0].0 + 1 == two[1].0));
+        // One is judged again once devices have been asked alone.
+        prop_assert!(polls.windows(2).all(|two| two[0].0 + 1 == two[1].0 || two[0] == two[1]));
+        prop_assert!(polls.last().unwrap().0 <= 20);
         prop_assert_eq!(outcome.complete, outcome.inferred);
         // Silence is believed after two polls, so nobody who spoke in the last of them is.
         let (_, _, answers, ..) = *polls.last().unwrap();

@@ -39,6 +39,8 @@ pub enum Stream {
     Gateway,
     /// What a code that is random itself makes of the parity fragments that reach the device.
     Code,
+    /// Whether it hears a request to its group, where fragments must be lost alike however many requests there are.
+    Request,
 }
 
 /// Numbers for one purpose of one device.

@@ -414,7 +414,7 @@ pub enum Event {
         /// Participants not known complete.
         outstanding: u32,
     },
-    /// A poll of the adaptive policy was judged.
+    /// A poll of the adaptive policy was judged; the same one again if devices had to be asked one by one first.
     Polled {
         /// Whose.
         group: GroupId,

@@ -43,11 +43,11 @@ struct Multicast {
 }
 
 impl Multicast {
-    fn new(scenario: &Scenario, group: &DeviceGroup, device: u32, gateway: u16) -> Self {
+    fn new(scenario: &Scenario, group: &DeviceGroup, device: u32, gateway: u16, stream: Stream) -> Self {
         let draws = |stream| Draws::towards(scenario.seed, device, stream, gateway);
         let placed =
             group.downlink.place(&mut draws(Stream::Place), device, scenario.region, scenario.data_rate);
-        Self { channel: placed.channel, draws: draws(Stream::Multicast), block: 0, left: 0 }
+        Self { channel: placed.channel, draws: draws(stream), block: 0, left: 0 }
     }
 
     fn loses(&mut self) -> bool {
@@ -70,7 +70,16 @@ impl Multicast {
 impl Reached {
     /// Of a device of this group.
     pub(crate) fn new(scenario: &Scenario, group: &DeviceGroup, device: u32) -> Self {
-        let way = |gateway| (usize::from(gateway), Multicast::new(scenario, group, device, gateway));
+        Self::of(scenario, group, device, Stream::Multicast)
+    }
+
+    /// The same links, for requests that are no part of what is sent otherwise.
+    pub(crate) fn requests(scenario: &Scenario, group: &DeviceGroup, device: u32) -> Self {
+        Self::of(scenario, group, device, Stream::Request)
+    }
+
+    fn of(scenario: &Scenario, group: &DeviceGroup, device: u32, stream: Stream) -> Self {
+        let way = |gateway| (usize::from(gateway), Multicast::new(scenario, group, device, gateway, stream));
         Self(in_reach(scenario, device).map(way).collect())
     }
 
@@ -192,7 +201,7 @@ impl Reach {
             rssi_dbm: uplink.rssi_dbm,
             uplink: way(uplink.channel, Stream::Uplink),
             unicast: way(unicast.channel, Stream::Unicast),
-            multicast: Multicast::new(scenario, group, device, gateway),
+            multicast: Multicast::new(scenario, group, device, gateway, Stream::Multicast),
         }
     }
 }

@@ -8,6 +8,8 @@ const SATURATED: u8 = u8::MAX;
 const MOST_DOUBLINGS: u8 = 4;
 /// Added to the fragments without progress that chance explains.
 const PATIENCE_MARGIN: u16 = 4;
+/// Standard deviations within which nothing is beyond doubt.
+const DOUBT: i64 = 6;
 /// One, in the fixed point of probabilities.
 const ONE: u64 = 1 << 32;
 
@@ -103,6 +105,20 @@ impl Track {
     /// Fragments to send for the device, doubled with each count that did not fall.
     pub(in crate::campaign) fn need(&self, count: Count) -> u32 {
         count.need().saturating_mul(1 << self.stalls.min(MOST_DOUBLINGS))
+    }
+
+    /// By how many fragments a device that last counted `missing` of `nb_frag` is expected to be beyond what it needs, now
+    /// that `sent` have been sent; `None` if it is beyond doubt.
+    ///
+    /// In doubt is what is less than [`DOUBT`] standard deviations, were its losses independent. They may come in bursts.
+    pub(in crate::campaign) fn surplus(&self, missing: u8, nb_frag: u16, sent: u16) -> Option<i64> {
+        let then = Count { missing, nb_frag, sent: self.counted_at };
+        let (of, since) = (i64::from(then.sent.max(1)), i64::from(sent.saturating_sub(then.sent)));
+        // Nobody loses next to nothing for sure.
+        let lost = i64::from(then.lost()).max(of / 20);
+        let surplus = since * (of - lost) - i64::from(missing) * of;
+        let variance = since * lost * (of - lost);
+        (surplus < 0 || surplus * surplus < DOUBT * DOUBT * variance).then_some(surplus / of)
     }
 
     /// Whether a device that last counted `missing` must still miss some now that `sent` fragments have been sent.
@@ -201,6 +217,18 @@ mod tests {
         assert_eq!((track.stalls, track.suspect), (0, false));
         track.note(3, Some(255), count(200, 1000, 1400));
         assert_eq!((track.stalls, track.progress_at), (0, 1400));
+    }
+
+    #[test]
+    fn who_was_sent_hardly_more_than_it_missed_is_in_doubt() {
+        let mut track = Track::default();
+        // 30 of 229 lost.
+        track.note(1, None, count(16, 215, 229));
+        // 17 arrive of 20 in the mean, one more than it missed; the standard deviation is 1.5.
+        assert_eq!(track.surplus(16, 215, 249), Some(1));
+        assert_eq!(track.surplus(16, 215, 245), Some(-2));
+        // 35 of 40, and six times 2.1: beyond doubt.
+        assert_eq!(track.surplus(16, 215, 269), None);
     }
 
     #[test]

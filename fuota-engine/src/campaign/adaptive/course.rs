@@ -4,7 +4,7 @@
 //!              ┌────────────── Send ◀──── somebody needs fragments
 //!              ▼                │
 //!  fragments ──▶ poll ──────────┼──▶ Again    nobody does, or no more than may fail: once more to be sure
-//!                ▲              ├──▶ Sample   silence or a short list proves nothing: ask some one by one
+//!                ▲              ├──▶ Sample   silence or a short list proves nothing, or not of some: ask them one by one
 //!                └── Again ─────┴──▶ Done     twice in a row
 //! ```
 
@@ -38,6 +38,8 @@ pub(super) struct Findings {
     pub(super) few_enough: bool,
     /// Whether answers may have drowned each other, so that silence or a short list may mean anything.
     pub(super) doubtful: bool,
+    /// Whether some that fell silent may well miss something still, by what they said before.
+    pub(super) unsure: bool,
     /// Fragments that may still be sent.
     pub(super) left: u16,
     /// Fragments to send where little is known, or for few.
@@ -125,7 +127,12 @@ impl Course {
     /// Judges a poll, or what a sample after it has shown.
     pub(super) fn judge(&mut self, found: Findings) -> Verdict {
         let verdict = match self.sample.filter(|_| self.verdict == Some(Verdict::Sample)) {
-            Some(sample) if !sample.reassures() => self.go_on(found),
+            Some(sample) if found.doubtful && !sample.reassures() => self.go_on(found),
+            // Somebody who was silent has said what it misses.
+            Some(_) if !found.doubtful && found.named > 0 && !self.is_spent(found) => {
+                (self.silent, self.quiet) = (0, 0);
+                Verdict::Send(found.batch.min(found.left))
+            }
             Some(_) => self.decide(found),
             None => self.take(found),
         };
@@ -159,7 +166,8 @@ impl Course {
     fn decide(&mut self, found: Findings) -> Verdict {
         let believed = self.silent >= TIMES || (found.named > 0 && self.quiet >= TIMES);
         let trusts = believed || (found.named > 0 && found.named <= SHORT_LIST);
-        if found.doubtful && self.sample.is_none() && trusts {
+        let asks = (found.doubtful && trusts) || (found.unsure && self.silent >= TIMES);
+        if self.sample.is_none() && asks {
             return Verdict::Sample;
         }
         if self.silent >= TIMES || found.last {
@@ -201,6 +209,7 @@ mod tests {
             batch,
             few_enough: named == 0,
             doubtful: false,
+            unsure: false,
             left: 100,
             step: 5,
             last: false,
@@ -269,6 +278,21 @@ mod tests {
         course.sample = Some(Sample { asked: 60, whole: 29, lacking: 0 });
         assert_eq!(course.judge(Findings { left: 0, ..doubtful }), Verdict::Done);
         assert!(!course.believes_silence());
+    }
+
+    #[test]
+    fn whose_silence_is_hard_to_believe_is_asked() {
+        let unsure = Findings { unsure: true, ..SILENCE() };
+        let mut course = Course::new();
+        assert_eq!([unsure; 2].map(|poll| course.judge(poll)), [Verdict::Again, Verdict::Sample]);
+        // One of two misses something: what it needs, and all over again.
+        course.sample = Some(Sample { asked: 2, whole: 1, lacking: 1 });
+        assert_eq!(course.judge(named(1, 4)), Verdict::Send(4));
+        assert_eq!([unsure; 2].map(|poll| course.judge(poll)), [Verdict::Again, Verdict::Sample]);
+        // Nobody answers; that says nothing about those who were not asked.
+        course.sample = Some(Sample { asked: 1, whole: 0, lacking: 0 });
+        assert_eq!(course.judge(unsure), Verdict::Done);
+        assert!(course.believes_silence());
     }
 
     #[test]

@@ -1,7 +1,6 @@
 //! The adaptive policy at work: polls are judged, samples asked, batches sent, silence counted.
 
 use alloc::vec::Vec;
-use core::cmp::Reverse;
 
 use fuota_proto::FragN;
 
@@ -22,6 +21,8 @@ use crate::campaign::{Campaign, Phase};
 /// Devices asked one by one where silence proves nothing: if one in twenty lacks something, such a sample shows it in 95
 /// of 100 cases.
 const SAMPLE: usize = 60;
+/// Devices asked one by one at most because their silence is hard to believe.
+const UNSURE: usize = 10;
 /// Counts that cannot be true are the devices' fault unless more than one in so many say them.
 const DEVICES_PER_LIAR: u32 = 20;
 
@@ -170,7 +171,8 @@ impl Campaign {
             named,
             batch: u16::try_from(ballot.batch(nb_frag)).unwrap_or(u16::MAX),
             few_enough: self.are_few_enough(),
-            doubtful: !self.plan.answers_fit(self.plan.answer_window()),
+            doubtful: self.is_doubtful(),
+            unsure: self.plan.kind() == Kind::Binary && self.unsure(at).next().is_some(),
             left,
             step: step(nb_frag),
             last: course.polls >= POLLS_MAX || time.is_none(),
@@ -206,9 +208,53 @@ impl Campaign {
             && stream.is_some_and(|stream| stream.course.names(member.track.named_in))
     }
 
-    /// Asks some of a stream's silent devices one by one.
+    /// Whether answers may drown each other.
+    fn is_doubtful(&self) -> bool {
+        !self.plan.answers_fit(self.plan.answer_window())
+    }
+
+    /// The devices of a stream that said before what they miss, and may well miss some still though they fell silent: the
+    /// surplus that they are expected to have, and who.
+    fn unsure(&self, at: usize) -> impl Iterator<Item = (i64, u32)> + '_ {
+        let stream = self.streams.get(at);
+        let nb_frag = stream.and_then(|stream| self.plan.group(stream.key.group)?.block());
+        let nb_frag = nb_frag.map_or(0, |block| block.geometry.nb_frag());
+        self.roster.indices().zip(self.roster.members()).filter_map(move |(index, member)| {
+            let stream = stream.filter(|stream| Key::of(&self.plan, member) == stream.key)?;
+            let missing = member.missing_frag.filter(|missing| *missing > 0)?;
+            let silent = member.needs_fragments()
+                && (1..stream.course.polls).contains(&member.track.named_in)
+                && !member.track.suspect
+                && !self.sticks(index);
+            let surplus = member.track.surplus(missing, nb_frag, stream.sent()).filter(|_| silent)?;
+            Some((surplus, index))
+        })
+    }
+
+    /// Asks some of a stream's silent devices one by one: any, where answers may have drowned each other; otherwise those
+    /// of whom it is hardest to believe.
     fn ask_sample(&mut self, at: usize) {
-        let Some(stream) = self.streams.get(at) else { return };
+        let silent = if self.is_doubtful() {
+            self.random_sample(at)
+        } else {
+            let mut unsure: Vec<_> = self.unsure(at).collect();
+            unsure.sort_unstable();
+            unsure.truncate(UNSURE);
+            unsure.into_iter().map(|(_, index)| index).collect()
+        };
+        if let Some(stream) = self.streams.get_mut(at) {
+            let asked = u32::try_from(silent.len()).unwrap_or(u32::MAX);
+            stream.course.sample = Some(Sample { asked, ..Sample::default() });
+        }
+        for index in silent {
+            self.roster.update(index, |member| member.tries = 0);
+            self.roster.set(index, Errand::Queued, None);
+        }
+    }
+
+    /// Some of a stream's silent devices, drawn with the plan's seed.
+    fn random_sample(&self, at: usize) -> Vec<u32> {
+        let Some(stream) = self.streams.get(at) else { return Vec::new() };
         let (key, poll) = (stream.key, stream.course.polls);
         let seed = self.plan.spec.sample_seed;
         let mut silent: Vec<(u64, u32)> = self
@@ -228,15 +274,9 @@ impl Campaign {
             silent.select_nth_unstable(SAMPLE);
             silent.truncate(SAMPLE);
         }
-        silent.sort_unstable_by_key(|&(_, index)| Reverse(index));
-        if let Some(stream) = self.streams.get_mut(at) {
-            let asked = u32::try_from(silent.len()).unwrap_or(u32::MAX);
-            stream.course.sample = Some(Sample { asked, ..Sample::default() });
-        }
-        for (_, index) in silent.into_iter().rev() {
-            self.roster.update(index, |member| member.tries = 0);
-            self.roster.set(index, Errand::Queued, None);
-        }
+        let mut silent: Vec<u32> = silent.into_iter().map(|(_, index)| index).collect();
+        silent.sort_unstable();
+        silent
     }
 
     /// A stream's fragments are over: who kept silent when silence is believed counts as complete, unless it is known to
@@ -255,7 +295,9 @@ impl Campaign {
             let missing = member.missing_frag.filter(|_| member.track.named_in > 0).unwrap_or_default();
             // One whose count sticks was not silent: it said something, and that proves nothing.
             let spoke = member.missing_frag.is_some_and(|missing| missing > 0) && self.sticks(index);
-            if spoke || course.names(member.track.named_in) || member.track.must_miss(missing, sent) {
+            // Asked alone since the last fragments, it said nothing either.
+            let mute = member.tries > 0;
+            if spoke || mute || course.names(member.track.named_in) || member.track.must_miss(missing, sent) {
                 // It stays, to be named in the end.
             } else if self.now >= self.silent_at(index, &member) {
                 self.fail(index, FailureReason::NotHeard);

@@ -3,7 +3,8 @@
 //!
 //! Set-up costs nothing here: every request of it is answered at once. From the first fragment on everything counts:
 //! each frame on air is lost on each device as in the [`World`](crate::world::World), polls too; status answers leave
-//! after a random delay, collide with others on their channel (ALOHA, no capture), and get lost on their way.
+//! after a random delay, collide with others on their channel (ALOHA, no capture), and get lost on their way. Fragments
+//! are lost by their number, whatever else is sent between them.
 
 mod fleet;
 mod oracle;
@@ -27,7 +28,7 @@ use fuota_proto::multicast::v1 as mc;
 use fuota_proto::{Command, EncryptedMcKey, FragCount, Mic, TimeToStart};
 
 use self::fleet::{Bits, block};
-pub use self::oracle::{Reference, reference, rounds};
+pub use self::oracle::{Reference, Rounds, reference, rounds};
 use self::uplinks::Uplinks;
 use crate::fleet::Fleet;
 use crate::scenario::Scenario;
@@ -50,6 +51,8 @@ pub struct Liars {
 pub struct CampaignRecord {
     /// How it ended.
     pub outcome: Outcome,
+    /// How the image was cut and paced.
+    pub block: Block,
     /// Fragments on air.
     pub fragments: u32,
     /// Polls of the adaptive policy.
@@ -71,22 +74,48 @@ pub struct CampaignRecord {
 /// Lets a campaign happen from its first fragment on.
 ///
 /// # Errors
-/// [`SimError::Plan`] for a campaign that cannot be carried out, [`SimError::Stalled`] for a fault of the program.
+/// [`SimError::Plan`] for a campaign that cannot be carried out, [`SimError::NotInTransfer`] for one without fragments,
+/// [`SimError::Stalled`] for a fault of the program.
 pub fn campaign(scenario: &Scenario, liars: Liars) -> Result<CampaignRecord, SimError> {
-    let plan = Plan::new(set_up(spec(scenario)))?;
+    set_up(scenario, liars)?.run()
+}
+
+/// Brings a campaign to its first fragment.
+///
+/// # Errors
+/// Those of [`campaign`].
+pub fn set_up(scenario: &Scenario, liars: Liars) -> Result<SetUp<'_>, SimError> {
+    let plan = Plan::new(at_once(spec(scenario)))?;
     let Some(block) = block(&plan) else { return Err(SimError::NotInTransfer { what: "set-up alone" }) };
     let mut stage = Stage::new(scenario, plan, block, liars);
-    loop {
-        match stage.outcome {
-            Some(outcome) => return Ok(stage.record(outcome)),
-            None => stage.step()?,
+    while !stage.has_begun && stage.outcome.is_none() {
+        stage.step()?;
+    }
+    Ok(SetUp(stage))
+}
+
+/// A campaign before its first fragment.
+pub struct SetUp<'a>(Stage<'a>);
+
+impl SetUp<'_> {
+    /// Lets the rest of it happen.
+    ///
+    /// # Errors
+    /// [`SimError::Stalled`] for a fault of the program.
+    pub fn run(self) -> Result<CampaignRecord, SimError> {
+        let Self(mut stage) = self;
+        loop {
+            match stage.outcome {
+                Some(outcome) => return Ok(stage.record(outcome)),
+                None => stage.step()?,
+            }
         }
     }
 }
 
 /// The campaign of a fleet that is set up at once: every device can be asked at any time, and the session begins a
 /// minute later.
-fn set_up(mut spec: CampaignSpec) -> CampaignSpec {
+fn at_once(mut spec: CampaignSpec) -> CampaignSpec {
     for device in &mut spec.devices {
         device.class = DeviceClass::C;
         // Nobody speaks but to answer, and nobody is missed for it.
@@ -110,8 +139,9 @@ enum Happening {
 struct Stage<'a> {
     scenario: &'a Scenario,
     campaign: Campaign,
+    block: Block,
     names: Fleet,
-    bits: Bits,
+    bits: Bits<'a>,
     uplinks: Uplinks,
     downlink: Option<Modulation>,
     liars: Liars,
@@ -124,6 +154,8 @@ struct Stage<'a> {
     session: Option<GpsInstant>,
     decided: Option<GpsInstant>,
     outcome: Option<Outcome>,
+    /// Whether the group was sent anything.
+    has_begun: bool,
     fragments: u32,
     polls: u16,
     airtime: Duration,
@@ -141,6 +173,7 @@ impl<'a> Stage<'a> {
         let answer = uplink.map_or(Duration::ZERO, |modulation| modulation.uplink(STATUS_ANS_LEN));
         Self {
             scenario,
+            block,
             names: Fleet::new(scenario.seed, devices, scenario.faults),
             bits: Bits::new(scenario, block, most),
             uplinks: Uplinks::new(devices, window, answer, scenario.region.uplink_channels()),
@@ -155,6 +188,7 @@ impl<'a> Stage<'a> {
             session: None,
             decided: None,
             outcome: None,
+            has_begun: false,
             fragments: 0,
             polls: 0,
             airtime: Duration::ZERO,
@@ -225,8 +259,8 @@ impl<'a> Stage<'a> {
     }
 
     fn transmit(&mut self, transmit: Transmit) {
-        let is_set_up = self.bits.sent() == 0 && matches!(transmit.dest, Dest::Unicast(_));
-        if is_set_up {
+        self.has_begun |= matches!(transmit.dest, Dest::Multicast(_));
+        if !self.has_begun {
             self.requests.push_back(transmit);
             return;
         }
@@ -265,20 +299,23 @@ impl<'a> Stage<'a> {
         match (transmit.dest, command) {
             (Dest::Multicast(_), Some(frag::Downlink::DataFragment(fragment))) => {
                 self.fragments += 1;
-                debug_assert_eq!(fragment.n.get(), self.bits.sent() + 1);
+                debug_assert_eq!(u32::from(fragment.n.get()), self.bits.sent() + 1);
                 self.bits.fragment(self.now);
             }
             (Dest::Multicast(_), Some(frag::Downlink::FragSessionStatusReq(request))) => {
-                self.bits.on_air(self.now);
+                self.bits.request(self.now);
                 for device in 0..self.scenario.devices() {
-                    if self.bits.heard_last(device) {
-                        self.ask(device, request.participants);
+                    if self.answers(device, request.participants) && self.bits.heard_request(device) {
+                        self.ask(device);
                     }
                 }
             }
             (Dest::Unicast(name), Some(frag::Downlink::FragSessionStatusReq(request))) => {
-                if let Some(device) = self.names.find(name) {
-                    self.ask(device, request.participants);
+                if let Some(device) = self.names.find(name)
+                    && self.answers(device, request.participants)
+                    && self.bits.hears_alone(device, self.now)
+                {
+                    self.ask(device);
                 }
             }
             _ => {}
@@ -287,10 +324,14 @@ impl<'a> Stage<'a> {
         self.campaign.handle(self.now, Input::Downlink { id: transmit.id, report });
     }
 
-    /// A device is asked for its status; one answer at a time waits for its moment.
-    fn ask(&mut self, device: u32, participants: bool) {
-        let answers = participants || self.lies(device) || self.bits.missing(device) > 0;
-        let Some(air) = self.bits.air(device).filter(|_| answers) else { return };
+    /// Whether a device that hears a status request has something to say (TS004-1.0.0 §3.2).
+    fn answers(&mut self, device: u32, participants: bool) -> bool {
+        participants || self.lies(device) || self.bits.missing(device) > 0
+    }
+
+    /// A device was asked for its status; one answer at a time waits for its moment.
+    fn ask(&mut self, device: u32) {
+        let Some(air) = self.bits.air(device) else { return };
         if let Some(at) = self.uplinks.answer_at(device, air, self.now) {
             self.schedule(at, Happening::Speaks(device));
         }
@@ -373,6 +414,7 @@ impl<'a> Stage<'a> {
         let (start, end) = (self.session.unwrap_or(START), self.decided.unwrap_or(self.now));
         CampaignRecord {
             outcome,
+            block: self.block,
             fragments: self.fragments,
             polls: self.polls,
             airtime: self.airtime,

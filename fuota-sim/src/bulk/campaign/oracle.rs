@@ -1,6 +1,6 @@
 //! What the same fleet would have taken from a sender that knows every loss, from fixed parity and from rounds.
 
-use fuota_engine::campaign::plan::Plan;
+use fuota_engine::campaign::plan::{Block, Plan};
 
 use super::fleet::{Bits, block};
 use crate::scenario::Scenario;
@@ -12,6 +12,8 @@ pub struct Reference {
     /// With how many fragments so many devices are complete, one more with each entry; those that never are left out.
     complete_at: Vec<u16>,
     devices: usize,
+    /// How the image is cut and paced.
+    pub block: Block,
 }
 
 impl Reference {
@@ -35,40 +37,43 @@ impl Reference {
 /// Sends up to `most` fragments to the scenario's fleet, parity in order, and nothing else.
 ///
 /// # Errors
-/// [`SimError::Plan`] for a campaign that cannot be carried out.
+/// [`SimError::Plan`] for a campaign that cannot be carried out, [`SimError::NotInTransfer`] for one without fragments.
 pub fn reference(scenario: &Scenario, most: u16) -> Result<Reference, SimError> {
     let Some(block) = block(&Plan::new(spec(scenario))?) else {
-        return Ok(Reference { complete_at: Vec::new(), devices: 0 });
+        return Err(SimError::NotInTransfer { what: "set-up alone" });
     };
     let mut bits = Bits::new(scenario, block, most);
     for n in 0..u32::from(most) {
         bits.fragment(START + block.gap * n);
     }
-    let complete_at = bits.complete_at();
-    let devices = complete_at.len();
-    let mut complete_at: Vec<_> = complete_at.into_iter().flatten().collect();
+    let mut complete_at: Vec<_> =
+        (0..scenario.devices()).filter_map(|device| bits.complete_at(device)).collect();
     complete_at.sort_unstable();
-    Ok(Reference { complete_at, devices })
+    Ok(Reference { complete_at, devices: scenario.devices() as usize, block })
 }
 
-/// Rounds of the uncoded fragments until every device has all of them; `None` if `most` are not enough.
+/// What rounds of the uncoded fragments come to, for each device.
+#[derive(Clone, Debug)]
+pub struct Rounds {
+    /// The round with which it has all of them; `None` if it never has.
+    pub complete_in: Vec<Option<u32>>,
+    /// How the image is cut and paced.
+    pub block: Block,
+}
+
+/// Sends the uncoded fragments `most` times to the scenario's fleet, in order and without pause.
 ///
 /// # Errors
-/// [`SimError::Plan`] for a campaign that cannot be carried out.
-pub fn rounds(scenario: &Scenario, most: u16) -> Result<Option<u16>, SimError> {
-    let Some(block) = block(&Plan::new(spec(scenario))?) else { return Ok(None) };
+/// [`SimError::Plan`] for a campaign that cannot be carried out, [`SimError::NotInTransfer`] for one without fragments.
+pub fn rounds(scenario: &Scenario, most: u16) -> Result<Rounds, SimError> {
+    let Some(block) = block(&Plan::new(spec(scenario))?) else {
+        return Err(SimError::NotInTransfer { what: "set-up alone" });
+    };
     let nb_frag = block.geometry.nb_frag();
     let mut bits = Bits::new(scenario, block, nb_frag);
-    let mut have = vec![Vec::new(); scenario.devices() as usize];
-    let mut now = START;
-    for round in 1..=most {
-        for _ in 0..nb_frag {
-            bits.fragment(now);
-            now += block.gap;
-        }
-        if bits.gather(&mut have) {
-            return Ok(Some(round));
-        }
+    for n in 0..u32::from(most) * u32::from(nb_frag) {
+        bits.fragment(START + block.gap * n);
     }
-    Ok(None)
+    let complete_in = (0..scenario.devices()).map(|device| bits.complete_in_round(device)).collect();
+    Ok(Rounds { complete_in, block })
 }

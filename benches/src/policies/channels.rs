@@ -4,11 +4,11 @@ use fuota_engine::percent::Percent;
 use fuota_sim::scenario::{GatewaySpec, Link, Outage};
 
 /// A radio link, and the gateways around it.
-pub(super) struct Channel {
-    pub(super) name: &'static str,
-    pub(super) link: Link,
+pub(crate) struct Channel {
+    pub(crate) name: &'static str,
+    pub(crate) link: Link,
     /// Whether one of two gateways is off while 40 to 55 % of the fragments are on air.
-    pub(super) outage: bool,
+    pub(crate) outage: bool,
 }
 
 /// Independent losses, losses that differ from device to device, bursts on the ground and in the air, and an outage.
