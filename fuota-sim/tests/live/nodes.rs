@@ -129,7 +129,7 @@ fn frozen(name: &str, plain: bool) {
     let mut incidents = 0_u64;
     while second.ends_within(Duration::from_millis(700 + 170 * (incidents % 4))).is_none() {
         assert!(incidents < MOST_INCIDENTS, "the campaign does not end");
-        let late = if incidents % 2 == 0 { &first } else { &second };
+        let late = if incidents.is_multiple_of(2) { &first } else { &second };
         late.signal("-STOP");
         thread::sleep(ABSENCE);
         late.signal("-CONT");
