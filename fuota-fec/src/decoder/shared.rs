@@ -12,7 +12,7 @@ use crate::rule::ParityRule;
 pub(super) struct Core<W> {
     words: W,
     pub(super) geometry: Geometry,
-    rule: ParityRule,
+    pub(super) rule: ParityRule,
     pub(super) max_lost: u16,
     /// Uncoded fragments unknown: all that have not come, or the columns once they are fixed.
     pub(super) lost: u16,
@@ -84,11 +84,6 @@ impl<W: AsRef<[u32]> + AsMut<[u32]>> Core<W> {
 
     /// Draws the row of fragment `n`.
     pub(super) fn draw(&mut self, n: u16) {
-        self.draw_by(n, ParityRule::fill);
-    }
-
-    /// [`draw`](Self::draw) with somebody else drawing the rows of parity fragments.
-    pub(super) fn draw_by(&mut self, n: u16, parity: impl FnOnce(ParityRule, u16, u16, &mut [u32])) {
         let (nb_frag, rule) = (self.geometry.nb_frag(), self.rule);
         let row = self.parts().row;
         match n.checked_sub(nb_frag) {
@@ -96,7 +91,7 @@ impl<W: AsRef<[u32]> + AsMut<[u32]>> Core<W> {
                 bits::clear(row);
                 bits::set(row, u32::from(n) - 1);
             }
-            Some(k) => parity(rule, nb_frag, k, row),
+            Some(k) => rule.fill(nb_frag, k, row),
         }
     }
 

@@ -4,7 +4,7 @@ use super::shared::{Arrival, Core, Parts};
 use super::triangular_steps::UnderWay;
 use super::{Mode, Progress, triangle};
 use crate::bits;
-use crate::geometry::{FragmentNumber, Geometry};
+use crate::geometry::{FragmentKind, FragmentNumber, Geometry};
 use crate::rule::ParityRule;
 use crate::store::{Entry, FragmentStore, RankOnly, Slot};
 use crate::{FecError, InsertError};
@@ -138,12 +138,23 @@ impl<W: AsRef<[u32]> + AsMut<[u32]>> Decoder<W> {
             Arrival::Row => {}
             Arrival::Repeat | Arrival::TooEarly => return Ok(Progress::Redundant),
         }
-        self.core.draw_by(n.get(), |rule, nb_frag, k, row| store.draw_row(rule, nb_frag, k, row));
+        if !self.takes_row(n, store) {
+            self.core.draw(n.get());
+        }
         self.add_known(store).map_err(InsertError::Store)?;
         self.core.squeeze();
         match self.eliminate(n, store).map_err(InsertError::Store)? {
             true => Ok(self.core.progress(self.core.needed())),
             false => Ok(Progress::Redundant),
+        }
+    }
+
+    /// Lets the store write the row of a fragment. Whether it did.
+    fn takes_row<S: FragmentStore>(&mut self, n: FragmentNumber, store: &mut S) -> bool {
+        let (geometry, rule) = (self.core.geometry, self.core.rule);
+        match geometry.kind(n) {
+            FragmentKind::Uncoded(_) => false,
+            FragmentKind::Parity(k) => store.lend_row(rule, geometry.nb_frag(), k, self.core.parts().row),
         }
     }
 

@@ -18,6 +18,8 @@ pub use rank::RankOnly;
 pub use sharing::{SharedBlock, SharingStore};
 pub use slice::{NoSuchSlot, SliceStore};
 
+use core::num::NonZeroU16;
+
 use crate::{FragmentNumber, Geometry, ParityRule, bits};
 
 /// A place for `FragSize` octets. The decoder writes each at most once per session.
@@ -94,11 +96,12 @@ pub trait FragmentStore {
         Ok(())
     }
 
-    /// Writes the row of parity fragment `k`, counted from 1, over `nb_frag` uncoded ones, as [`ParityRule::row`] does,
-    /// into a buffer of ⌈M/32⌉ words. A host that decodes for many devices draws each row once for all of them; a
-    /// device has nothing to gain.
-    fn draw_row(&mut self, rule: ParityRule, nb_frag: u16, k: u16, row: &mut [u32]) {
-        rule.fill(nb_frag, k, row);
+    /// Writes the row of parity fragment `k` over `nb_frag` uncoded ones, as [`ParityRule::row`] does, into a buffer of
+    /// ⌈M/32⌉ words, and says that it did; otherwise the decoder draws the row. A host that decodes for many devices draws
+    /// each row once for all of them; a device has nothing to gain, and no row by default.
+    fn lend_row(&mut self, rule: ParityRule, nb_frag: u16, k: NonZeroU16, row: &mut [u32]) -> bool {
+        let _ = (rule, nb_frag, k, row);
+        false
     }
 
     /// Fills an accumulator with zeros.

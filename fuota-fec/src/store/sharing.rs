@@ -5,6 +5,7 @@ use alloc::sync::Arc;
 use alloc::vec;
 use alloc::vec::Vec;
 use core::convert::Infallible;
+use core::num::NonZeroU16;
 use std::sync::OnceLock;
 
 use super::slice::slot_of;
@@ -64,12 +65,13 @@ impl SharedBlock {
         self.geometry
     }
 
-    /// Writes the row of parity fragment `k`, counted from 1, as [`FragmentStore::draw_row`] does.
-    pub fn draw_row(&self, rule: ParityRule, nb_frag: u16, k: u16, row: &mut [u32]) {
-        match self.row(rule, k).filter(|_| nb_frag == self.geometry.nb_frag()) {
-            Some((words, _)) if words.len() == row.len() => row.copy_from_slice(words),
-            _ => rule.fill(nb_frag, k, row),
-        }
+    /// Writes the row of parity fragment `k` over `nb_frag` uncoded ones, as [`FragmentStore::lend_row`] does. Whether
+    /// it is one of this block's.
+    pub fn lend_row(&self, rule: ParityRule, nb_frag: u16, k: NonZeroU16, row: &mut [u32]) -> bool {
+        let own = self.row(rule, k.get()).filter(|_| nb_frag == self.geometry.nb_frag());
+        let Some((words, _)) = own.filter(|(words, _)| words.len() == row.len()) else { return false };
+        row.copy_from_slice(words);
+        true
     }
 
     /// What the sender has in a data slot.
@@ -247,9 +249,9 @@ impl FragmentStore for SharingStore {
         Ok(())
     }
 
-    fn draw_row(&mut self, rule: ParityRule, nb_frag: u16, k: u16, row: &mut [u32]) {
-        self.row = (rule, k);
-        self.slots.block.draw_row(rule, nb_frag, k, row);
+    fn lend_row(&mut self, rule: ParityRule, nb_frag: u16, k: NonZeroU16, row: &mut [u32]) -> bool {
+        self.row = (rule, k.get());
+        self.slots.block.lend_row(rule, nb_frag, k, row)
     }
 
     fn clear(&mut self, _acc: u16) {

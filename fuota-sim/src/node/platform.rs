@@ -1,6 +1,7 @@
 //! The hardware of a simulated device.
 
 use std::convert::Infallible;
+use std::num::NonZeroU16;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use fuota_engine::device::{BlockIntegrity, MAX_UPLINK, Memory, Platform, Refusal};
@@ -310,10 +311,10 @@ impl FragmentStore for BlockStore {
         }
     }
 
-    fn draw_row(&mut self, rule: ParityRule, nb_frag: u16, k: u16, row: &mut [u32]) {
+    fn lend_row(&mut self, rule: ParityRule, nb_frag: u16, k: NonZeroU16, row: &mut [u32]) -> bool {
         match self {
-            Self::Bytes(store) => store.draw_row(rule, nb_frag, k, row),
-            Self::Rank(block) => block.draw_row(rule, nb_frag, k, row),
+            Self::Bytes(store) => store.lend_row(rule, nb_frag, k, row),
+            Self::Rank(block) => block.lend_row(rule, nb_frag, k, row),
         }
     }
 
