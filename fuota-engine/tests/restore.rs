@@ -2,16 +2,18 @@
 
 mod common;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use common::kinds::every_kind;
-use common::{Heard, START, Stage, answer_missing, good, spec};
+use common::{Heard, START, Stage, answer_missing, fragment, good, spec};
 use fuota_engine::campaign::event::{CampaignStatus, Event, Warning};
 use fuota_engine::campaign::io::Output;
 use fuota_engine::campaign::plan::Plan;
 use fuota_engine::campaign::record::{Entry, Record, Restore, RestoreError};
 use fuota_engine::campaign::spec::{CampaignSpec, Redundancy};
+use fuota_proto::clock_sync::{self, v1::AppTimeReq};
+use fuota_proto::{GpsSeconds, TimeToken};
 
 /// Seven devices: asked by multicast; without FEC the last one needs a third round.
 fn rounds() -> CampaignSpec {
@@ -52,6 +54,60 @@ fn a_crash_after_any_output_changes_nothing_but_repeats() {
         let fragments = sent.values().filter(|payload| payload[0] == 0x08).count();
         assert!(fragments >= 20 && fragments % 10 == 0, "crash after output {crash}: {fragments} fragments");
     }
+}
+
+#[test]
+fn no_fragment_is_skipped_where_reports_are_not_waited_for() {
+    let unreported = || {
+        let mut spec = spec(2);
+        spec.config.summary_reports_disabled = true;
+        spec
+    };
+    let mut whole = Stage::new(unreported());
+    whole.run();
+    for crash in 1..=whole.outputs {
+        let mut stage = Stage::new(unreported()).crash_after(crash);
+        stage.run();
+        let sent = stage.multicasts.iter().filter_map(|(_, tx)| fragment(tx));
+        let numbers: BTreeSet<_> = sent.map(|(n, _)| n).collect();
+        assert_eq!(numbers, (1..=11).collect(), "crash after output {crash}");
+    }
+}
+
+#[test]
+fn what_a_device_was_answered_is_repeated_only_while_its_fate_is_unknown() {
+    let asked_for_the_time = || {
+        let mut spec = spec(2);
+        spec.devices[0].clock_sync = true;
+        let mut stage = Stage::new(spec);
+        let device_time = GpsSeconds(START.wire_secs());
+        let request = AppTimeReq { device_time, token_req: TimeToken::from_wire(3), ans_required: true };
+        let mut octets = [0; 8];
+        let len = clock_sync::v1::Uplink::from(request).encode_to_slice(&mut octets).unwrap();
+        stage.answer_at(Duration::from_secs(50), 1, Some((202, octets[..len].to_vec())));
+        stage
+    };
+    let mut whole = asked_for_the_time();
+    whole.run();
+    let mut repeated = 0;
+    for crash in 1..=whole.outputs {
+        let mut stage = asked_for_the_time().crash_after(crash);
+        stage.run();
+        let answers: Vec<_> = stage.unicasts.iter().filter(|(_, tx)| tx.port == 202).collect();
+        let [.., (_, last)] = answers[..] else { continue };
+        let place = |wanted: &dyn Fn(&Entry) -> bool| stage.records.iter().position(|r| wanted(&r.entry));
+        let reported = place(&|entry| matches!(entry, Entry::Downlink { id, .. } if *id == last.id));
+        let restarted = place(&|entry| *entry == Entry::Restarted);
+        if reported < restarted {
+            assert_eq!(answers.len(), 1, "crash after output {crash}: it was known to be sent");
+        }
+        if answers.len() > 1 {
+            repeated += 1;
+            let told = Warning::PossiblyRepeated { id: last.id };
+            assert!(stage.warnings().contains(&told), "crash after output {crash}");
+        }
+    }
+    assert!(repeated > 0, "some crash comes before its report");
 }
 
 #[test]

@@ -72,7 +72,8 @@ impl Campaign {
             (serial, Cargo::Request(index)) => self.on_request_report(index, serial, report),
             (serial, Cargo::Fragment { stream, n }) => self.on_fragment_report(stream, n, serial, report),
             (serial, Cargo::Poll { stream }) => self.on_poll_report(stream, serial, report),
-            (_, Cargo::Reply) => {}
+            // Nobody waits for it; but where records are gone through again, it waits to be handed over no more.
+            (_, Cargo::Reply) => self.outputs.forget_reply(id),
         }
     }
 

@@ -1,9 +1,12 @@
 //! What waits to be taken from a campaign.
 
 use alloc::collections::VecDeque;
+use alloc::vec::Vec;
 use core::ops::RangeInclusive;
 
-use super::io::Output;
+use super::io::{Output, Transmit};
+use super::tx::{Cargo, parts};
+use crate::ids::TxId;
 
 /// Outputs in order. News of devices that follow one another in the plan take one place: when a whole fleet's fate is
 /// decided at once, it is not a whole fleet's reports that wait.
@@ -62,6 +65,24 @@ impl Outputs {
             Waiting::Output(output) => wanted(output),
             Waiting::Devices(_) => true,
         });
+    }
+
+    /// Takes out the answers to devices that wait.
+    pub(super) fn take_replies(&mut self) -> Vec<Transmit> {
+        let mut replies = Vec::new();
+        self.0.retain(|waiting| match waiting {
+            Waiting::Output(Output::Transmit(tx)) if parts(tx.id).1 == Cargo::Reply => {
+                replies.push(tx.clone());
+                false
+            }
+            _ => true,
+        });
+        replies
+    }
+
+    /// Forgets an answer to a device, if it waits.
+    pub(super) fn forget_reply(&mut self, id: TxId) {
+        self.retain(|output| !matches!(output, Output::Transmit(tx) if tx.id == id));
     }
 
     pub(super) fn clear(&mut self) {

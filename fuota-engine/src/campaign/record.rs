@@ -15,7 +15,8 @@ use super::member::Errand;
 use super::outputs::Outputs;
 use super::plan::Plan;
 use super::question::Ingredient;
-use super::tx::{Cargo, parts, tx_id};
+use super::stream::GroupState;
+use super::tx::{Cargo, tx_id};
 use super::{Campaign, Phase};
 use crate::ids::{GroupId, TxId};
 use crate::time::GpsInstant;
@@ -305,12 +306,19 @@ impl Campaign {
 
     /// Hands over again what was under way and whose outcome is not known.
     fn repeat_what_is_open(&mut self) {
-        // What waits here is handed over anew below; answers to devices and news are not.
-        self.outputs.retain(|output| match output {
-            Output::Transmit(tx) => parts(tx.id).1 == Cargo::Reply,
-            Output::Group(GroupOrder::Provision(_)) | Output::Derive(_) => false,
-            _ => true,
+        // What waits here is handed over anew below; news is not.
+        let replies = self.outputs.take_replies();
+        self.outputs.retain(|output| {
+            !matches!(
+                output,
+                Output::Transmit(_) | Output::Group(GroupOrder::Provision(_)) | Output::Derive(_)
+            )
         });
+        for mut reply in replies {
+            reply.not_before = reply.not_before.max(self.now);
+            self.warn(Warning::PossiblyRepeated { id: reply.id });
+            self.outputs.push_back(Output::Transmit(reply));
+        }
         for (group, state) in self.plan.groups().iter().zip(&self.groups) {
             if !state.provisioned && self.phase == Phase::Provisioning {
                 self.outputs.push_back(Output::Group(GroupOrder::Provision(*group.parameters())));
@@ -350,23 +358,35 @@ impl Campaign {
     }
 
     fn repeat_multicast(&mut self, group: usize) {
-        let Some((tx, end)) =
-            self.groups.get(group).and_then(|state| Some((state.in_flight?, state.session?.end)))
-        else {
+        let Some((serial, cargo, end)) = self.groups.get(group).and_then(|state| {
+            let (serial, cargo) = self.in_doubt(state)?;
+            Some((serial, cargo, state.session?.end))
+        }) else {
             return;
         };
-        let (Cargo::Fragment { stream, .. } | Cargo::Poll { stream }) = tx.cargo else { return };
+        let (Cargo::Fragment { stream, .. } | Cargo::Poll { stream }) = cargo else { return };
         let Some(stream) = self.streams.get(usize::from(stream)) else { return };
         let (key, poll) = (stream.key, stream.poll);
-        let payload = match (tx.cargo, poll) {
+        let payload = match (cargo, poll) {
             (Cargo::Fragment { n, .. }, _) => self.encode_fragment(key, n),
             (_, super::PollStep::InFlight { participants, .. }) => Some(Self::encode_poll(key, participants)),
             _ => None,
         };
         let Some((payload, plan)) = payload.zip(self.plan.group(key.group)) else { return };
         let (dest, port) = (super::Dest::Multicast(plan.parameters().id), self.plan.config().fmcport);
-        let (_, transmit) = self.transmit(tx.cargo, dest, port, payload, end, Some(tx.serial));
+        let (_, transmit) = self.transmit(cargo, dest, port, payload, end, Some(serial));
         self.warn(Warning::PossiblyRepeated { id: transmit.id });
         self.outputs.push_back(Output::Transmit(transmit));
+    }
+
+    /// The multicast transmission that may not have been handed over, or that nothing is known of.
+    fn in_doubt(&self, state: &GroupState) -> Option<(u32, Cargo)> {
+        if let Some(tx) = state.in_flight {
+            return Some((tx.serial, tx.cargo));
+        }
+        // Where reports are not waited for, those before the last were handed over before the last was brought about.
+        let sends = matches!(self.phase, Phase::Transfer | Phase::Probing { .. } | Phase::Polling);
+        let counts = sends && !self.paused && self.plan.config().summary_reports_disabled;
+        state.unreported.iter().copied().max_by_key(|&(serial, _)| serial).filter(|_| counts)
     }
 }
