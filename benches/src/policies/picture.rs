@@ -25,37 +25,45 @@ const GROUP: i32 = 72;
 struct Bar {
     label: &'static str,
     colour: RGBColor,
-    frames: fn(&Sample<'_>) -> f64,
-    /// Share of the devices that are complete at the end, of the run with the fewest.
-    done: fn(&Sample<'_>) -> f64,
+    /// Whose runs; without it, the parity that proved enough in hindsight.
+    contender: Option<Contender>,
 }
 
 const BARS: [Bar; 4] = [
-    Bar {
-        label: "adaptive",
-        colour: RGBColor(0, 114, 178),
-        frames: |sample| mean(&sample.each(Contender::Adaptive, |took| took.frames)),
-        done: |sample| mean(&sample.each(Contender::Adaptive, |took| took.done)),
-    },
+    Bar { label: "adaptive", colour: RGBColor(0, 114, 178), contender: Some(Contender::Adaptive) },
     Bar {
         label: "fixed, as much as proved enough for every seed",
         colour: RGBColor(86, 180, 233),
-        frames: |sample| sample.hindsight(Contender::Oracle),
-        done: |_| 1.0,
+        contender: None,
     },
+    Bar { label: "fixed, 50 % parity", colour: RGBColor(230, 159, 0), contender: Some(Contender::FixedHalf) },
     Bar {
-        label: "fixed, 50 % parity",
-        colour: RGBColor(230, 159, 0),
-        frames: |sample| mean(&sample.each(Contender::FixedHalf, |took| took.frames)),
-        done: |sample| mean(&sample.each(Contender::FixedHalf, |took| took.done)),
-    },
-    Bar {
-        label: "carousel: rounds without parity",
+        label: "rounds without parity",
         colour: RGBColor(213, 94, 0),
-        frames: |sample| mean(&sample.each(Contender::Carousel, |took| took.frames)),
-        done: |sample| mean(&sample.each(Contender::Carousel, |took| took.done)),
+        contender: Some(Contender::Carousel),
     },
 ];
+
+impl Bar {
+    /// Frames on air.
+    fn frames(&self, sample: &Sample<'_>) -> f64 {
+        self.contender.map_or_else(
+            || sample.hindsight(Contender::Oracle),
+            |contender| mean(&sample.each(contender, |took| took.frames)),
+        )
+    }
+
+    /// Share of the devices that are complete at the end, in the mean.
+    fn done(&self, sample: &Sample<'_>) -> f64 {
+        self.contender.map_or(1.0, |contender| mean(&sample.each(contender, |took| took.done)))
+    }
+
+    /// Runs of each of these samples, at least.
+    fn seeds(&self, samples: &[&Sample<'_>]) -> usize {
+        let contender = self.contender.unwrap_or(Contender::Oracle);
+        samples.iter().map(|sample| sample.each(contender, |_| 1.0).len()).min().unwrap_or(0)
+    }
+}
 
 /// Draws the middle size of the smallest fleet as an SVG document.
 pub(super) fn svg(runs: &[&Run]) -> Result<String, Box<dyn Error>> {
@@ -89,8 +97,7 @@ fn draw(
     let width = i32::try_from(SIZE.0)?;
     let title = "Airtime until the devices have the image, in multiples of the image itself";
     root.draw_text(title, &style(21.0, HPos::Center), (width / 2, 22))?;
-    let seeds =
-        samples.iter().map(|sample| sample.each(Contender::Adaptive, |_| 1.0).len()).min().unwrap_or(0);
+    let seeds = BARS.iter().map(|bar| bar.seeds(samples)).max().unwrap_or(0);
     let subtitle = format!(
         "{devices} devices, {nb_frag} fragments, the same losses for all; mean of {seeds} seeds; polls included"
     );
@@ -98,11 +105,15 @@ fn draw(
     let mut x = LEFT - 60;
     for bar in &BARS {
         root.draw(&Rectangle::new([(x, 70), (x + 14, 84)], bar.colour.filled()))?;
-        root.draw_text(bar.label, &style(14.0, HPos::Left), (x + 20, 77))?;
-        x += 60 + 7 * i32::try_from(bar.label.chars().count())?;
+        let label = match bar.seeds(samples) {
+            fewer if fewer < seeds => format!("{} ({fewer} seeds)", bar.label),
+            _ => bar.label.into(),
+        };
+        root.draw_text(&label, &style(14.0, HPos::Left), (x + 20, 77))?;
+        x += 50 + 7 * i32::try_from(label.chars().count())?;
     }
     let of_size = |frames: f64| frames / f64::from(nb_frag);
-    let most = samples.iter().flat_map(|sample| BARS.iter().map(|bar| of_size((bar.frames)(sample))));
+    let most = samples.iter().flat_map(|sample| BARS.iter().map(|bar| of_size(bar.frames(sample))));
     let most = most.filter(|value| value.is_finite()).fold(1.0, f64::max);
     let scale = f64::from(width - LEFT - RIGHT) / most;
     // Positions are within the picture.
@@ -121,7 +132,7 @@ fn draw(
         let middle = top + BAR * i32::try_from(BARS.len())? / 2;
         root.draw_text(&sample.cell.channel, &style(15.0, HPos::Right), (LEFT - 10, middle))?;
         for (row, bar) in (0..).zip(&BARS) {
-            let (value, done) = (of_size((bar.frames)(sample)), (bar.done)(sample));
+            let (value, done) = (of_size(bar.frames(sample)), bar.done(sample));
             if !value.is_finite() {
                 continue;
             }

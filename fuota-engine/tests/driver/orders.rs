@@ -184,16 +184,13 @@ async fn an_order_that_was_answered_outlives_the_node() {
 /// An order whose commit fails, or is done without an answer, is answered once, and noted once.
 #[tokio::test(start_paused = true)]
 async fn an_order_waits_for_a_store_that_fails() {
+    let calm = Faulty::new(Arc::new(MemoryStore::new()), 0, Fault::Fails);
+    let probe = node("a", calm.clone(), Access::new(&Net::new(3)));
+    let id = probe.start(launch(spec(3))).await.unwrap();
+    let calls = calm.calls();
+    probe.shutdown().await;
     for fault in [Fault::Fails, Fault::AnswerLost] {
         for later in 1..4 {
-            let shared = Arc::new(MemoryStore::new());
-            let net = Net::new(3);
-            let calm = Faulty::new(shared.clone(), 0, fault);
-            let probe = node("a", calm.clone(), Access::new(&net));
-            let id = probe.start(launch(spec(3))).await.unwrap();
-            let calls = calm.calls();
-            probe.shutdown().await;
-
             let (shared, net) = (Arc::new(MemoryStore::new()), Net::new(3));
             let store = Faulty::new(shared.clone(), calls + later, fault);
             let fuota = node("a", store, Access::new(&net));
