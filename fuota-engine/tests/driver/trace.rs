@@ -59,6 +59,10 @@ impl<S: Subscriber + for<'a> LookupSpan<'a>> Layer<S> for Keep {
 async fn what_concerns_a_campaign_is_told_within_its_span() {
     let told = Told::default();
     let _watching = tracing::subscriber::set_default(tracing_subscriber::registry().with(Keep(told.clone())));
+    // Whether a place in the code is listened to is settled once for the process, and with a single
+    // subscriber alive by whichever thread comes there first: the other tests' threads, where nobody
+    // listens. With two alive, both are asked whoever comes first.
+    let _also_alive = tracing::Dispatch::new(tracing_subscriber::registry());
     let (store, net) = (Arc::new(MemoryStore::new()), Net::new(6));
     let fuota = node("a", store, Access::new(&net));
     let mut ids = Vec::new();
