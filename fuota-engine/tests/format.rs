@@ -131,7 +131,13 @@ fn plans_written_in_version_1_are_read() {
         let read = CampaignSpec::from_octets(octets, spec.image.clone()).unwrap();
         assert_eq!(shown(&read), shown(&spec));
         for len in 1..octets.len() {
-            assert!(CampaignSpec::from_octets(&octets[..len], spec.image.clone()).is_err(), "{len}");
+            let cut = CampaignSpec::from_octets(&octets[..len], spec.image.clone()).unwrap_err();
+            assert_eq!(cut, FormatError::Truncated { format: Format::Plan, at: len });
+        }
+        for end in [&[0][..], &[0, 0], &[0x80], &[0x80, 0]] {
+            let longer = [octets, end].concat();
+            let expected = FormatError::Trailing { format: Format::Plan, at: octets.len(), left: end.len() };
+            assert_eq!(CampaignSpec::from_octets(&longer, spec.image.clone()).unwrap_err(), expected);
         }
     }
 }

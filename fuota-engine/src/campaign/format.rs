@@ -26,7 +26,7 @@ use postcard::de_flavors::Flavor;
 use serde::{Deserialize, Serialize};
 
 use super::record::Record;
-use super::spec::CampaignSpec;
+use super::spec::{CampaignSpec, Kept, Start};
 
 /// Version of the format that records are written in.
 pub const RECORD_VERSION: u8 = 1;
@@ -170,18 +170,27 @@ impl Record {
     }
 }
 
-/// A plan as it is written.
+/// A plan as version 1 wrote it.
 #[derive(Serialize, Deserialize)]
-struct Written<S> {
+struct Plan1<S> {
     image_len: u64,
     spec: S,
+}
+
+/// A plan as it is written.
+#[derive(Serialize, Deserialize)]
+struct Plan2<S> {
+    first: Plan1<S>,
+    start: Start,
+    kept: Vec<Kept>,
 }
 
 impl CampaignSpec {
     /// Everything but the image as octets.
     #[must_use]
     pub fn to_octets(&self) -> Vec<u8> {
-        write(Format::Plan, &Written { image_len: self.image.len() as u64, spec: self })
+        let first = Plan1 { image_len: self.image.len() as u64, spec: self };
+        write(Format::Plan, &Plan2 { first, start: self.start, kept: self.kept.clone() })
     }
 
     /// The specification that these octets hold, with its image.
@@ -189,20 +198,16 @@ impl CampaignSpec {
     /// # Errors
     /// [`FormatError`] says where they go wrong, or that the image has another length.
     pub fn from_octets(octets: &[u8], image: Vec<u8>) -> Result<Self, FormatError> {
-        let upgraded;
-        let octets = if let [1, body @ ..] = octets {
-            // Version 2 added two fields at the end; these octets are their defaults.
-            upgraded = [&[PLAN_VERSION], body, &[0, 0]].concat();
-            &upgraded
+        let Plan2 { first: Plan1::<Self> { image_len, spec }, start, kept } = if octets.first() == Some(&1) {
+            Plan2 { first: body(Format::Plan, octets)?, start: Start::default(), kept: Vec::new() }
         } else {
-            octets
+            read(Format::Plan, octets)?
         };
-        let Written::<Self> { image_len, spec } = read(Format::Plan, octets)?;
         if image_len != image.len() as u64 {
             let expected = usize::try_from(image_len).unwrap_or(usize::MAX);
             return Err(FormatError::Image { expected, got: image.len() });
         }
-        Ok(Self { image, ..spec })
+        Ok(Self { image, start, kept, ..spec })
     }
 }
 
@@ -214,12 +219,20 @@ pub(crate) fn write(format: Format, value: &impl Serialize) -> Vec<u8> {
     octets.unwrap_or_default()
 }
 
-/// The value that these octets hold, and nothing else.
+/// The value that these octets of today's version hold, and nothing else.
 pub(crate) fn read<'a, T: Deserialize<'a>>(format: Format, octets: &'a [u8]) -> Result<T, FormatError> {
-    let (&version, body) = octets.split_first().ok_or(FormatError::Empty { format })?;
-    if version != format.version() {
-        return Err(FormatError::Version { format, found: version, known: format.version() });
+    match octets.first() {
+        None => Err(FormatError::Empty { format }),
+        Some(&found) if found != format.version() => {
+            Err(FormatError::Version { format, found, known: format.version() })
+        }
+        Some(_) => body(format, octets),
     }
+}
+
+/// The value behind the version, whichever that is, and nothing else.
+fn body<'a, T: Deserialize<'a>>(format: Format, octets: &'a [u8]) -> Result<T, FormatError> {
+    let (_, body) = octets.split_first().ok_or(FormatError::Empty { format })?;
     let mut deserializer = Deserializer::from_flavor(Body(body));
     let value = T::deserialize(&mut deserializer);
     // The remainder also tells where it went wrong.

@@ -16,6 +16,8 @@ use crate::region::{DutyCycle, Region};
 use crate::time::GpsInstant;
 
 /// A campaign as the operator wants it, not yet checked.
+///
+/// It is written by [`to_octets`](Self::to_octets). Its own serialisation is that of version 1, one part of that.
 #[derive(Clone, Debug)]
 #[cfg_attr(feature = "records", derive(serde::Serialize, serde::Deserialize))]
 #[non_exhaustive]
@@ -58,11 +60,13 @@ pub struct CampaignSpec {
     pub max_duration: Duration,
     /// Everything else.
     pub config: Config,
-    // What follows was added in version 2 of the written plan, and stays behind what version 1 had.
+    // What follows came after version 1 of the written plan, which the format writes beside the rest.
     /// When the campaign begins.
+    #[cfg_attr(feature = "records", serde(skip))]
     pub start: Start,
     /// Devices that have received part of this data block in an earlier campaign, by their place in `devices`, in
     /// order: see [`Campaign::retry_plan`](super::Campaign::retry_plan).
+    #[cfg_attr(feature = "records", serde(skip))]
     pub kept: Vec<Kept>,
 }
 
