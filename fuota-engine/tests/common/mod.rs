@@ -10,6 +10,7 @@ pub mod kinds;
 mod recovery;
 mod script;
 mod setting;
+mod small;
 
 use std::collections::{BTreeMap, VecDeque};
 use std::time::Duration;
@@ -17,18 +18,16 @@ use std::time::Duration;
 use fuota_engine::campaign::Campaign;
 use fuota_engine::campaign::event::{Event, Outcome, StageKind, Warning};
 use fuota_engine::campaign::io::{
-    DeriveOrder, Derived, Dest, GroupOrder, GroupParameters, GroupReport, Input, Order, Output, Refusal,
-    Report, SessionClass, Transmit,
+    DeriveOrder, Derived, Dest, GroupOrder, GroupReport, Input, Order, Output, Refusal, Report, SessionClass,
+    Transmit,
 };
 use fuota_engine::campaign::plan::Plan;
 use fuota_engine::campaign::record::{Entry, Record};
-use fuota_engine::campaign::spec::{CampaignSpec, DeviceSpec, GroupSpec, Kind, Redundancy};
-use fuota_engine::config::CleanUp;
+use fuota_engine::campaign::spec::CampaignSpec;
 use fuota_engine::ids::{DevEui, GroupId};
-use fuota_engine::percent::Percent;
 use fuota_engine::region::Region;
 use fuota_engine::time::GpsInstant;
-use fuota_proto::{DataRate, EncryptedMcKey, McAddr, McGroupId, Mic, PingSlotPeriodicity};
+use fuota_proto::{EncryptedMcKey, Mic, PingSlotPeriodicity};
 
 use self::recovery::Recovery;
 #[allow(unused_imports)] // each test file uses its own part
@@ -37,40 +36,13 @@ pub use self::script::{
     fragmentation2, good, multicast, setup_ans, status_ans,
 };
 use self::script::{name, name_uplink};
+#[allow(unused_imports)] // each test file uses its own part
+pub use self::small::{group, spec};
 
 /// Where virtual time begins.
 pub const START: GpsInstant = GpsInstant::from_secs(1_400_000_000);
 /// Time between a scripted device's uplinks.
 pub const PERIOD: Duration = Duration::from_secs(100);
-
-/// The group of every small campaign.
-pub fn group() -> GroupSpec {
-    GroupSpec {
-        parameters: GroupParameters {
-            id: GroupId(0),
-            mc_group_id: McGroupId::MIN,
-            mc_addr: McAddr(0x01A2_B3C4),
-            key_id: 1,
-            class: SessionClass::C,
-            frequency: Region::Eu868.rx2_frequency(),
-            data_rate: DataRate::new(5).unwrap(),
-        },
-        redundancy: Redundancy::Fec(Percent::whole(10)),
-    }
-}
-
-/// `count` devices and an image of ten fragments, FEC on with one parity fragment, no losses expected.
-pub fn spec(count: u64) -> CampaignSpec {
-    let mut spec = CampaignSpec::new(Kind::Binary, Region::Eu868, (0..97).collect());
-    spec.descriptor = [1, 2, 3, 4];
-    spec.devices = (1..=count).map(|n| DeviceSpec::new(DevEui(n), PERIOD)).collect();
-    spec.groups = vec![group()];
-    spec.uplink_data_rate = DataRate::new(5).unwrap();
-    spec.config.fsize = Some(10);
-    // Most tests are about what happens before the end is decided.
-    spec.config.clean_up = CleanUp::Documented;
-    spec
-}
 
 /// The first ping slot from `wanted` on; where a beacon period's slots begin differs from one to the next.
 pub fn slot(periodicity: PingSlotPeriodicity, wanted: GpsInstant) -> GpsInstant {
