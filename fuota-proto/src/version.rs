@@ -100,6 +100,7 @@ impl PackageVersion {
 /// The packages of firmware updates over the air.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
+#[non_exhaustive]
 pub enum Package {
     /// Multi-package access (TS007).
     MultiPackage,

@@ -12,6 +12,7 @@ use serde::{Deserialize, Serialize};
 /// A code, as it is named on the command line and in files.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum, Deserialize, Serialize)]
 #[serde(rename_all = "kebab-case")]
+#[non_exhaustive]
 pub enum Code {
     /// TS004-1.0.0
     Ts004V1,

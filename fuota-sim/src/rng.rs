@@ -11,6 +11,7 @@ use rand_chacha::rand_core::{Rng as _, SeedableRng as _};
 /// What numbers are drawn for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(u8)]
+#[non_exhaustive]
 pub enum Stream {
     /// Keys: the fleet's and the group's.
     Keys,

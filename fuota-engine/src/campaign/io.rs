@@ -329,6 +329,7 @@ impl SessionClass {
 /// What only one campaign at a time can have of a device.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "records", derive(serde::Serialize, serde::Deserialize))]
+#[non_exhaustive]
 pub enum Resource {
     /// A fragmentation session.
     FragIndex(u8),

@@ -73,6 +73,7 @@ pub struct CampaignSpec {
 /// When a campaign begins. Until then nothing is sent and no group is set up; its maximum duration has not begun.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[cfg_attr(feature = "records", derive(serde::Serialize, serde::Deserialize))]
+#[non_exhaustive]
 pub enum Start {
     /// When it is created.
     #[default]
@@ -167,6 +168,7 @@ pub struct GroupSpec {
 /// How losses are made good.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "records", derive(serde::Serialize, serde::Deserialize))]
+#[non_exhaustive]
 pub enum Redundancy {
     /// FEC on: parity fragments, this share of the uncoded ones (rounded up), in one round.
     Fec(Percent),
@@ -174,6 +176,18 @@ pub enum Redundancy {
     Rounds,
     /// FEC on: parity in batches, first for the `expected_loss`, then as many as the devices' answers to polls ask for.
     Adaptive,
+}
+
+impl Redundancy {
+    /// The policy's name: `fixed`, `carousel` or `adaptive`.
+    #[must_use]
+    pub const fn policy(self) -> &'static str {
+        match self {
+            Self::Fec(_) => "fixed",
+            Self::Rounds => "carousel",
+            Self::Adaptive => "adaptive",
+        }
+    }
 }
 
 /// A device as the operator knows it.
@@ -230,6 +244,7 @@ impl DeviceSpec {
 /// How a device listens to unicast downlinks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "records", derive(serde::Serialize, serde::Deserialize))]
+#[non_exhaustive]
 pub enum DeviceClass {
     /// Only after its own uplinks.
     A,

@@ -174,6 +174,7 @@ impl Default for Config {
 /// Where asking by multicast begins.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "records", derive(serde::Serialize, serde::Deserialize))]
+#[non_exhaustive]
 pub enum StatusThreshold {
     /// More devices than this.
     Count(u32),
@@ -195,6 +196,7 @@ impl StatusThreshold {
 /// When a unicast stage ends.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "records", derive(serde::Serialize, serde::Deserialize))]
+#[non_exhaustive]
 pub enum StageEnd {
     /// When every participant has succeeded or failed, so that no device with tries left is dropped.
     Settled,
@@ -205,6 +207,7 @@ pub enum StageEnd {
 /// How the status is asked for after a further round.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "records", derive(serde::Serialize, serde::Deserialize))]
+#[non_exhaustive]
 pub enum StatusRounds {
     /// One multicast request that only devices still missing fragments answer; the silent ones are then asked
     /// one by one.
@@ -216,6 +219,7 @@ pub enum StatusRounds {
 /// What devices are asked to let go of when a campaign is stopped or fails.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "records", derive(serde::Serialize, serde::Deserialize))]
+#[non_exhaustive]
 pub enum CleanUp {
     /// Reboot times and images of a firmware update, fragmentation sessions, groups.
     Full,
@@ -226,6 +230,7 @@ pub enum CleanUp {
 /// How wide the window for status answers is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "records", derive(serde::Serialize, serde::Deserialize))]
+#[non_exhaustive]
 pub enum AnswerSpread {
     /// The smallest that covers `fsession_status_spread`.
     Documented,
@@ -236,6 +241,7 @@ pub enum AnswerSpread {
 /// How long devices are told to listen.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "records", derive(serde::Serialize, serde::Deserialize))]
+#[non_exhaustive]
 pub enum SessionDuration {
     /// Until the campaign's maximum duration has passed, or as long as a session may last.
     Documented,

@@ -123,6 +123,7 @@ impl Capabilities {
 
 /// Who counts multicast frames.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum CounterOwner {
     /// The network server: it encrypts, too.
     NetworkServer,

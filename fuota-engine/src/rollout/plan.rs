@@ -33,6 +33,7 @@ pub struct WaveSpec {
 /// How many devices a wave reaches.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "records", derive(serde::Serialize, serde::Deserialize))]
+#[non_exhaustive]
 pub enum WaveSize {
     /// The next so many, or as many as are left.
     Devices(u32),

@@ -64,6 +64,7 @@ impl Simd for Plain {
 
 /// Which registers to use.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[non_exhaustive]
 pub enum Registers {
     /// The widest that this machine is found to have (feature `std`).
     #[default]

@@ -21,6 +21,7 @@ pub const SPARE_PARITY: u16 = 16;
 
 /// How a decoder spends memory.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[non_exhaustive]
 pub enum Mode {
     /// A triangle over the lost fragments and one accumulator: the least RAM, bytes are added on arrival.
     Triangular,

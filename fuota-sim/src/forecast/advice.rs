@@ -21,6 +21,7 @@ const CORRECTIONS: u32 = 12;
 
 /// What shall be least.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum Objective {
     /// Time on air of all fragments.
     Airtime,

@@ -67,6 +67,7 @@ pub struct Question {
 
 /// How much parity.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum Parity {
     /// So many fragments.
     Fragments(u32),

@@ -33,6 +33,7 @@ pub struct Success {
 
 /// Where a probability comes from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum Method {
     /// A formula that is exact for this code.
     Exact,

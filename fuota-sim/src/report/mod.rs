@@ -14,7 +14,7 @@ use std::time::Duration;
 use comfy_table::{LineStyle, TableStyle};
 use fuota_engine::campaign::event::{DeviceStatus, FailureReason, StageKind};
 use fuota_engine::campaign::io::SessionClass;
-use fuota_engine::campaign::spec::{Kind, Redundancy};
+use fuota_engine::campaign::spec::Kind;
 use fuota_engine::time::InWords;
 use fuota_fec::ParityRule;
 use fuota_fec::structure::{self, Weakness};
@@ -66,15 +66,6 @@ pub(crate) const fn class_name(class: SessionClass) -> &'static str {
     match class {
         SessionClass::B { .. } => "B",
         SessionClass::C => "C",
-    }
-}
-
-/// How losses are made good.
-pub(crate) const fn policy_name(redundancy: Redundancy) -> &'static str {
-    match redundancy {
-        Redundancy::Fec(_) => "fixed",
-        Redundancy::Rounds => "carousel",
-        Redundancy::Adaptive => "adaptive",
     }
 }
 

@@ -96,8 +96,8 @@ fn image(scenario: &Scenario, record: &RunRecord) -> String {
     let RunRecord { nb_frag, frag_size, padding, parity, .. } = record;
     let redundancy = match scenario.redundancy {
         Redundancy::Fec(percent) => format!("+ {parity} parity ({percent} %)"),
-        Redundancy::Adaptive => format!("+ {parity} parity and as much as is asked for"),
         Redundancy::Rounds => format!("in up to {} rounds", scenario.config.datafrag_loops_max),
+        _ => format!("+ {parity} parity and as much as is asked for"),
     };
     format!(
         "{} octets = {nb_frag} fragments of {frag_size} octets (padding {padding}) {redundancy}",

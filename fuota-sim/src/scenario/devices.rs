@@ -106,6 +106,7 @@ pub struct Reboots {
 
 /// A bit of an answer that means refusal.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum ErrorBit {
     /// McGroupSetupAns: IDerror (TS005-1.0.0 §3.3).
     McGroupId,

@@ -85,6 +85,7 @@ pub struct Scenario {
 
 /// Where a scenario begins.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum Start {
     /// At the beginning of the campaign.
     Setup,

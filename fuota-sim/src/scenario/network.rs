@@ -17,6 +17,7 @@ pub struct GatewaySpec {
 
 /// A time when a gateway is off.
 #[derive(Clone, Copy, Debug, PartialEq)]
+#[non_exhaustive]
 pub enum Outage {
     /// While these shares of the first round's fragments are on air: more than the first, up to the second.
     Fragments(Percent, Percent),

@@ -145,13 +145,13 @@ fn apply_policy(args: &RunArgs, scenario: &mut Scenario) -> Result<(), RunError>
     if args.redundancy.is_some() && args.scenario.is_some() {
         scenario.config.frag_redundancy_max = None;
     }
-    match (policy, scenario.redundancy) {
-        (Some(PolicyArg::Carousel), _) => scenario.redundancy = Redundancy::Rounds,
-        (Some(PolicyArg::Adaptive), _) => scenario.redundancy = Redundancy::Adaptive,
-        (Some(PolicyArg::Fixed), Redundancy::Rounds | Redundancy::Adaptive) => {
+    match policy {
+        Some(PolicyArg::Carousel) => scenario.redundancy = Redundancy::Rounds,
+        Some(PolicyArg::Adaptive) => scenario.redundancy = Redundancy::Adaptive,
+        Some(PolicyArg::Fixed) if !matches!(scenario.redundancy, Redundancy::Fec(_)) => {
             scenario.redundancy = Scenario::default().redundancy;
         }
-        (Some(PolicyArg::Fixed), Redundancy::Fec(_)) | (None, _) => {}
+        Some(PolicyArg::Fixed) | None => {}
     }
     if args.rounds_max.is_some() && scenario.redundancy != Redundancy::Rounds {
         return Err(RunError::Policy { flag: "--rounds-max", needs: "--policy carousel (or --no-fec)" });

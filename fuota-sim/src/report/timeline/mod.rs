@@ -95,8 +95,8 @@ fn headline(record: &RunRecord) -> String {
 fn subtitle(scenario: &Scenario, record: &RunRecord) -> String {
     let parity = match scenario.redundancy {
         Redundancy::Fec(_) => format!(" + {}", record.parity),
-        Redundancy::Adaptive => format!(" + {} and more", record.parity),
         Redundancy::Rounds => String::new(),
+        _ => format!(" + {} and more", record.parity),
     };
     format!(
         "{} octets in {}{parity} fragments of {} octets · {} DR{} · loss {} down, {} up · seed {}",
