@@ -6,14 +6,15 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use common::kinds::every_kind;
-use common::{Heard, START, Stage, answer_missing, fragment, good, spec};
+use common::{Heard, START, Stage, answer_missing, fragment, good, multicast, spec};
 use fuota_engine::campaign::event::{CampaignStatus, Event, Warning};
-use fuota_engine::campaign::io::Output;
+use fuota_engine::campaign::io::{Order, Output};
 use fuota_engine::campaign::plan::Plan;
 use fuota_engine::campaign::record::{Entry, Record, Restore, RestoreError};
 use fuota_engine::campaign::spec::{CampaignSpec, Redundancy};
 use fuota_proto::clock_sync::{self, v1::AppTimeReq};
-use fuota_proto::{GpsSeconds, TimeToken};
+use fuota_proto::multicast::v1::McGroupSetupAns;
+use fuota_proto::{GpsSeconds, McGroupId, TimeToken};
 
 /// Seven devices: asked by multicast; without FEC the last one needs a third round.
 fn rounds() -> CampaignSpec {
@@ -108,6 +109,27 @@ fn what_a_device_was_answered_is_repeated_only_while_its_fate_is_unknown() {
         }
     }
     assert!(repeated > 0, "some crash comes before its report");
+}
+
+#[test]
+fn who_answers_while_waiting_to_be_asked_leaves_the_queue_alike_whichever_way_it_is_restored() {
+    let waiting = || {
+        let mut spec = spec(2);
+        spec.config.ucast_msg_delay = Duration::from_secs(30);
+        let mut stage = Stage::new(spec).device(1, |_, _, _| None);
+        // Device 2 waits for its turn when it answers; then the first one is all that is waited for.
+        let answer = McGroupSetupAns { mc_group_id: McGroupId::MIN, id_error: false };
+        stage.answer_at(Duration::from_secs(20), 2, multicast(&answer.into()));
+        stage.order(Duration::from_secs(150), Order::Stop)
+    };
+    let mut whole = waiting();
+    let outcome = whole.run();
+    assert_eq!(outcome.status, CampaignStatus::Stopped);
+    for crash in 1..=whole.outputs {
+        // The restored campaigns are compared octet for octet.
+        let mut stage = waiting().snapshot_every(1).crash_after(crash);
+        assert_eq!(stage.run(), outcome, "crash after output {crash}");
+    }
 }
 
 #[test]

@@ -124,6 +124,7 @@ impl Roster {
         roster.timers = timers.filter_map(|(index, member)| Some((member.deadline.get()?, index))).collect();
         roster.ready = ready;
         roster.counts.silent = silent;
+        roster.tidy_queue();
         roster
     }
 
@@ -168,6 +169,8 @@ impl Roster {
         }
         if member.errand == Errand::Queued && before.errand != Errand::Queued {
             self.ready.push_back(index);
+        } else if before.errand == Errand::Queued {
+            self.tidy_queue();
         }
     }
 
@@ -211,20 +214,26 @@ impl Roster {
     }
 
     /// The next device whose request may be sent, left in place.
-    pub(super) fn peek_ready(&mut self) -> Option<u32> {
-        while let Some(&index) = self.ready.front() {
-            if self.get(index).is_some_and(|member| member.errand == Errand::Queued) {
-                return Some(index);
-            }
-            // It was answered, or failed, while it waited.
+    pub(super) fn peek_ready(&self) -> Option<u32> {
+        self.ready.front().copied().filter(|&index| self.waits(index))
+    }
+
+    /// Has those leave the front of the queue who were answered, or failed, while they waited. That happens when they are
+    /// and not when the queue is looked at: the queue is part of the state, and looks are not recorded.
+    fn tidy_queue(&mut self) {
+        while self.ready.front().is_some_and(|&index| !self.waits(index)) {
             self.ready.pop_front();
         }
-        None
+    }
+
+    fn waits(&self, index: u32) -> bool {
+        self.get(index).is_some_and(|member| member.errand == Errand::Queued)
     }
 
     /// Takes the device that [`peek_ready`](Self::peek_ready) named out of the queue.
     pub(super) fn pop_ready(&mut self) {
         self.ready.pop_front();
+        self.tidy_queue();
     }
 
     /// The earliest moment at which a device needs attention.
