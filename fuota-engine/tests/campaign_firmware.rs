@@ -407,3 +407,32 @@ fn an_answer_to_an_earlier_round_of_questions_is_too_late_for_the_next() {
     assert_eq!(stage.run().complete, 1);
     assert_eq!(reason(&stage, 2), Some(FailureReason::NoAnswer));
 }
+
+/// What a device says while the campaign is wound up changes nothing: how it ends, and how every device does, is decided.
+#[test]
+fn what_a_device_says_after_the_end_is_decided_changes_no_account() {
+    let words: [fn() -> common::Answer; 3] =
+        [|| dev_version(TARGET), || common::status_ans(0, false), || common::status_ans(3, false)];
+    for word in words {
+        for kind in [Kind::Binary, update(1, None).kind] {
+            let mut spec = update(1, None);
+            spec.kind = kind;
+            spec.config.clean_up = CleanUp::Full;
+            // Deaf to what is asked at the end, and to the clean-up that follows.
+            let deaf = |heard: &Heard, _: u32, now| match heard {
+                Heard::Status { .. } | Heard::FragSessionDelete | Heard::Firmware(_) => None,
+                _ => good(heard, now),
+            };
+            let mut stage = Stage::new(spec).device(1, deaf);
+            stage.run_until(|stage| stage.campaign.outcome().is_some());
+            let decided = *stage.campaign.outcome().unwrap();
+            assert_eq!((decided.status, decided.failed), (CampaignStatus::Failed, 1));
+            let status = stage.campaign.devices().next().unwrap().status;
+            assert!(stage.outcome.is_none(), "the clean-up is still to come");
+            let after = stage.now.since(START) + Duration::from_secs(60);
+            stage.answer_at(after, 1, word());
+            assert_eq!(stage.run(), decided);
+            assert_eq!(stage.campaign.devices().next().unwrap().status, status, "{kind:?}");
+        }
+    }
+}

@@ -30,6 +30,8 @@ impl Campaign {
         received: GpsInstant,
     ) -> bool {
         let admitted = match answer {
+            // How it ends is decided, and with it how every device does.
+            Answer::Status { .. } | Answer::DevVersion { .. } if self.outcome.is_some() => false,
             Answer::PackageVersion { identifier, .. } => Package::find(identifier)
                 .is_some_and(|it| self.admit_answer(index, Question::PackageVersion(it))),
             Answer::McGroupSetup { mc_group_id, .. } => {

@@ -233,7 +233,8 @@ impl Campaign {
     pub(super) fn on_block_received(&mut self, index: u32, frag_index: FragIndex, mic_error: bool) {
         self.reply(index, self.plan.config().fmcport, encode(&FragDataBlockReceivedAns { frag_index }));
         let Some(member) = self.roster.get(index) else { return };
-        if member.frag_index == frag_index && (member.is_running() || self.is_late(member)) {
+        let counts = self.outcome.is_none() && (member.is_running() || self.is_late(member));
+        if member.frag_index == frag_index && counts {
             self.on_status(index, if mic_error { Status::MicError } else { Status::Complete });
         }
     }
