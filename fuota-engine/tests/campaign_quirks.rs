@@ -48,8 +48,9 @@ fn asked(stage: &Stage, name: &str) -> usize {
 #[test]
 fn a_status_of_version_2_in_the_order_of_version_1_is_read_so() {
     // Ten received, none missing, no error: in the order of version 2 that would be an error and 168 missing.
-    let answer = Some((201, vec![0x01, 0x0A, 0x00, 0x00, 0x00]));
-    let run = |quirks| {
+    let whole = [0x01, 0x0A, 0x00, 0x00, 0x00];
+    let run = |quirks, answer: [u8; 5]| {
+        let answer = Some((201, answer.to_vec()));
         let mut spec = spec(1);
         spec.devices[0].fragmentation = Some(PackageVersion::V2);
         spec.devices[0].quirks = quirks;
@@ -64,8 +65,14 @@ fn a_status_of_version_2_in_the_order_of_version_1_is_read_so() {
         let outcome = stage.run();
         (outcome.complete, applied(&stage, Quirk::StatusInV1Order))
     };
-    assert_eq!(run(Quirks::NONE.with(Quirk::StatusInV1Order)), (1, 1));
-    assert_eq!(run(Quirks::NONE), (0, 0));
+    let quirk = Quirks::NONE.with(Quirk::StatusInV1Order);
+    assert_eq!(run(quirk, whole), (1, 1));
+    assert_eq!(run(Quirks::NONE, whole), (0, 0));
+    // With an error bit nobody is complete: too little memory, a wrong integrity code, no such session.
+    for error in [0x01, 0x02, 0x04] {
+        let [cid, low, high, missing, _] = whole;
+        assert_eq!(run(quirk, [cid, low, high, missing, error]).0, 0, "{error}");
+    }
 }
 
 #[test]

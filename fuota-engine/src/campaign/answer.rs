@@ -100,7 +100,14 @@ pub(super) fn read(
         }
     } else if port == config.fmcport {
         match dialect.fragmentation {
-            Some(PackageVersion::V2) if !dialect.status_in_v1_order(payload) => {
+            Some(PackageVersion::V2) => {
+                let payload = match payload.split_first_chunk() {
+                    // The status octet comes last in version 1; its bits are those of version 2, or none is set.
+                    Some(([cid, low, high, missing, status], [])) if dialect.status_in_v1_order(payload) => {
+                        &[*cid, *status, *low, *high, *missing]
+                    }
+                    _ => payload,
+                };
                 for command in fragmentation::v2::Uplink::commands(payload) {
                     take(fragmentation_v2(&command?));
                 }
