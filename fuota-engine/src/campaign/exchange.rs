@@ -107,9 +107,10 @@ impl Campaign {
     /// What a request waited for has come.
     pub(super) fn on_derived(&mut self, index: u32, value: Derived) {
         let Phase::Asking(question) = self.phase else { return };
-        let Some(Errand::AwaitDerived(again)) = self.roster.get(index).map(|member| member.errand) else {
-            self.warn(Warning::UnknownInput);
-            return;
+        let again = match self.roster.get(index).map(|member| member.errand) {
+            Some(Errand::AwaitDerived(again)) => again,
+            Some(Errand::AwaitOutdated) => return self.roster.set(index, Errand::Queued, None),
+            _ => return self.warn(Warning::UnknownInput),
         };
         if self.paused {
             // It is computed anew when it can be sent.

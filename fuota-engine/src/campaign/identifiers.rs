@@ -72,7 +72,9 @@ impl Campaign {
             member.tries = 0;
         });
         self.tell_numbers(index);
-        self.roster.set(index, Errand::Queued, None);
+        // An integrity code that is on its way is for the index that it had.
+        let outdated = self.roster.get(index).is_some_and(|member| member.errand.awaits_derived());
+        self.roster.set(index, if outdated { Errand::AwaitOutdated } else { Errand::Queued }, None);
     }
 
     /// A device uses other identifiers than before.

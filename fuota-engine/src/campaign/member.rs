@@ -69,12 +69,19 @@ pub(super) enum Errand {
     Listening,
     /// It has answered.
     Done,
+    /// What is being computed is for a request that it is not sent any more; it is asked when that has come.
+    AwaitOutdated,
 }
 
 impl Errand {
     /// Whether the exchange still waits for the device.
     pub(super) const fn is_open(self) -> bool {
         !matches!(self, Self::None | Self::Done)
+    }
+
+    /// Whether something is being computed for it.
+    pub(super) const fn awaits_derived(self) -> bool {
+        matches!(self, Self::AwaitDerived(_) | Self::AwaitOutdated)
     }
 }
 

@@ -338,6 +338,10 @@ impl Campaign {
 
     fn repeat_request(&mut self, index: u32) {
         let (Some(&member), Phase::Asking(question)) = (self.roster.get(index), self.phase) else { return };
+        if member.errand == Errand::AwaitOutdated {
+            // Whoever computed it is gone.
+            return self.roster.set(index, Errand::Queued, None);
+        }
         let asked = self.asked_now(index, question, &member);
         let order = asked.derivation(&self.plan, index, &member);
         let output = match (member.errand, order) {

@@ -49,7 +49,7 @@ impl Counts {
     fn add(&mut self, member: &Member) {
         self.open += u32::from(member.errand.is_open());
         self.listening += u32::from(member.errand == Errand::Listening);
-        self.deriving += u32::from(matches!(member.errand, Errand::AwaitDerived(_)));
+        self.deriving += u32::from(member.errand.awaits_derived());
         self.done += u32::from(member.errand == Errand::Done && member.is_running());
         self.excluded += u32::from(member.standing.is_excluded());
         *self.standing(member.standing) += 1;
@@ -58,7 +58,7 @@ impl Counts {
     fn remove(&mut self, member: &Member) {
         self.open -= u32::from(member.errand.is_open());
         self.listening -= u32::from(member.errand == Errand::Listening);
-        self.deriving -= u32::from(matches!(member.errand, Errand::AwaitDerived(_)));
+        self.deriving -= u32::from(member.errand.awaits_derived());
         self.done -= u32::from(member.errand == Errand::Done && member.is_running());
         self.excluded -= u32::from(member.standing.is_excluded());
         *self.standing(member.standing) -= 1;
