@@ -4,6 +4,7 @@
 
 pub mod bulk;
 pub mod channel;
+pub mod chaos;
 pub mod cli;
 pub mod code;
 pub mod energy;

@@ -42,6 +42,8 @@ pub enum Stream {
     Code,
     /// Whether it hears a request to its group, where fragments must be lost alike however many requests there are.
     Request,
+    /// What a chaotic scenario consists of, and what happens in it; drawn by purpose instead of device.
+    Chaos,
 }
 
 /// Numbers for one purpose of one device.

@@ -1,5 +1,6 @@
 //! The command line: one module per verb, exit codes shared by all.
 
+mod chaos;
 mod codec;
 mod console;
 mod fec;
@@ -34,6 +35,8 @@ enum Verb {
     Plan(Box<plan::PlanArgs>),
     /// Grids of parameters and many seeds: tables and pictures with intervals
     Sweep(sweep::SweepArgs),
+    /// Random campaigns in random trouble, and whether all that must hold does
+    Chaos(chaos::ChaosArgs),
     /// The erasure code: encode and decode files, look at parity rows, compare codes
     #[command(subcommand)]
     Fec(fec::Verb),
@@ -64,6 +67,7 @@ pub fn main() -> ExitCode {
             Verb::Resume(args) => run::resume(&args),
             Verb::Plan(args) => plan::run(&args),
             Verb::Sweep(args) => sweep::run(&args),
+            Verb::Chaos(args) => chaos::run_chaos(&args),
             Verb::Fec(verb) => fec::run(verb),
             Verb::Codec(verb) => codec::run(&verb),
         },

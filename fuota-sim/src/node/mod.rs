@@ -366,6 +366,11 @@ impl Node {
         }
     }
 
+    /// Its clock jumps by so many seconds.
+    pub(crate) const fn set_clock(&mut self, by: i32) {
+        self.clock.adjust(by);
+    }
+
     fn close(&mut self, now: GpsInstant) {
         self.window = None;
         self.meter.closed(now);

@@ -11,6 +11,7 @@
 
 mod agenda;
 mod backhaul;
+mod chaos;
 mod downlink;
 mod fate;
 mod flights;
@@ -314,20 +315,13 @@ impl World {
                 }
                 Output::Cancel(id) => self.withdraw(id),
                 Output::Group(order) => self.group(&order),
-                Output::Derive(DeriveOrder::McKey { device, .. }) => {
-                    let key = self.fleet.find(device).map(|index| Derived::McKey(self.server.wrap(index)));
-                    self.derived(device, key);
-                }
-                Output::Derive(DeriveOrder::BlockMic { device, session_cnt, frag_index, descriptor }) => {
-                    let mic = self.fleet.find(device).map(|index| {
-                        let block = &self.scenario.image;
-                        let mic = self.server.block_mic(index, session_cnt, frag_index, descriptor, block);
-                        Derived::BlockMic(mic)
-                    });
-                    self.derived(device, mic);
+                Output::Derive(order) => {
+                    if let Some((device, value)) = self.derive(&order) {
+                        self.mind.handle(self.now, Input::Derived { device, value });
+                    }
                 }
                 // This world does not crash, so it keeps no records.
-                Output::Derive(_) | Output::Persist(_) => {}
+                Output::Persist(_) => {}
                 Output::Event(event) => self.journal.event(&event, self.now, observer),
                 Output::Finished(outcome) => self.outcome = Some(outcome),
                 Output::Wait(until) => {
@@ -347,9 +341,24 @@ impl World {
         }
     }
 
-    fn derived(&mut self, device: DevEui, value: Option<Derived>) {
-        let value = value.unwrap_or(Derived::Unavailable);
-        self.mind.handle(self.now, Input::Derived { device, value });
+    /// What a key store answers; `None` to orders to come.
+    pub(crate) fn derive(&self, order: &DeriveOrder) -> Option<(DevEui, Derived)> {
+        let (device, value) = match *order {
+            DeriveOrder::McKey { device, .. } => {
+                let key = self.fleet.find(device).map(|index| Derived::McKey(self.server.wrap(index)));
+                (device, key)
+            }
+            DeriveOrder::BlockMic { device, session_cnt, frag_index, descriptor } => {
+                let mic = self.fleet.find(device).map(|index| {
+                    let block = &self.scenario.image;
+                    let mic = self.server.block_mic(index, session_cnt, frag_index, descriptor, block);
+                    Derived::BlockMic(mic)
+                });
+                (device, mic)
+            }
+            _ => return None,
+        };
+        Some((device, value.unwrap_or(Derived::Unavailable)))
     }
 
     fn note_progress(&mut self, observer: &mut dyn Observer) {
@@ -360,7 +369,7 @@ impl World {
     fn group(&mut self, order: &GroupOrder) {
         match *order {
             GroupOrder::Provision(parameters) => {
-                let next_fcnt = self.server.provision(parameters);
+                let next_fcnt = self.provision(parameters);
                 let report = GroupReport::Provisioned { next_fcnt };
                 self.mind.handle(self.now, Input::Group { id: parameters.id, report });
             }

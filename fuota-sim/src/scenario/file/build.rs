@@ -25,6 +25,8 @@ use crate::world::START;
 
 /// Most devices of one scenario.
 const DEVICES_MAX: u64 = 1_000_000;
+/// Most octets of a made-up image: 16383 fragments of 255 octets, the most that TS004 numbers and a payload holds.
+const IMAGE_MAX: u32 = 16_383 * 255;
 /// Most gateways of one scenario.
 const GATEWAYS_MAX: usize = 64;
 
@@ -154,7 +156,13 @@ fn campaign(scenario: &mut Scenario, keys: &schema::Campaign, place: &Place<'_>)
             let path = place.beside(image.get_ref());
             scenario.image = fs::read(&path).map_err(|source| FileError::Read { path, source })?;
         }
-        (None, Some(size)) => scenario.image = crate::image::made_up(*size.get_ref() as usize),
+        (None, Some(size)) => {
+            let octets = *size.get_ref();
+            if octets > IMAGE_MAX {
+                return Err(place.wrong(size.span(), format!("at most {IMAGE_MAX} octets can be sent")));
+            }
+            scenario.image = crate::image::made_up(octets as usize);
+        }
         (None, None) => scenario.image = crate::image::built_in(),
     }
     Ok(keys.image.is_some())

@@ -57,6 +57,7 @@ fn every_mistake_is_told_with_its_line_and_what_would_be_right() {
         ("[[devices]]\nradio = \"tube\"", 2, "expected one of sx1276"),
         ("[[devices]]\njoins = { share = 0.1, between = [\"2h\", \"1h\"] }", 2, "the larger one"),
         ("[[devices]]\ncount = 600000\n[[devices]]\ncount = 600000", 3, "at most 1000000 devices"),
+        ("[campaign]\nimage_size = 4177666", 2, "at most 4177665 octets"),
         ("[[gateways]]\nmean_up = \"1h\"", 1, "`mean_up` and `mean_down` go together"),
         ("[[gateways]]\noutages = [{ fragments = [50, 40] }]", 2, "in order"),
         ("[campaign]\ntype = \"fun\"", 2, "expected one of `multicast-setup`"),
