@@ -3,6 +3,8 @@
 pub mod campaign;
 pub mod device;
 pub mod records;
+#[cfg(feature = "scenario")]
+pub mod scenario;
 
 use std::fmt::Debug;
 
