@@ -431,6 +431,15 @@ pub enum Event {
         /// Fragments that are sent because of it.
         batch: u16,
     },
+    /// Devices that a poll named are sent what they need one by one: that takes less airtime than a batch for all.
+    RepairedAlone {
+        /// Whose devices.
+        group: GroupId,
+        /// How many.
+        devices: u32,
+        /// Fragments for them, all together.
+        fragments: u32,
+    },
     /// The operator ordered something, and that is being done.
     Ordered(Order),
     /// What is still to come, told when a stage or a round begins.

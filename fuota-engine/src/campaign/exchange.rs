@@ -29,6 +29,7 @@ impl Campaign {
         if let Some(stage) = stage {
             self.begin_stage(stage, self.roster.counts().running);
         }
+        self.owed.clear();
         let (now, plan, groups) = (self.now, &self.plan, &self.groups);
         self.roster.open(|index, member| {
             let device = plan.device(index);
@@ -147,7 +148,10 @@ impl Campaign {
         let member = *self.roster.get(index)?;
         let group = self.groups.get(usize::from(member.group))?;
         let session = group.session;
-        let (port, payload) = request(question, &self.plan, &member, group, ingredient)?;
+        let (port, payload) = match self.owed.get(&index) {
+            Some(&owed) => (self.plan.config().fmcport, self.fragment_alone(&member, owed)?),
+            None => request(question, &self.plan, &member, group, ingredient)?,
+        };
         let expires_at = match question {
             Question::Session => session.map_or(self.deadline, |session| session.start),
             _ if question.is_clean_up() => self.clean_up_ends_at,
@@ -176,6 +180,9 @@ impl Campaign {
     pub(super) fn on_request_report(&mut self, index: u32, serial: u32, report: Report) {
         if self.roster.get(index).is_none_or(|member| member.errand != Errand::AwaitReport(serial)) {
             // Overtaken by the answer, by a time-out or by the end of the stage.
+            return;
+        }
+        if self.on_alone_report(index, report) {
             return;
         }
         match report {

@@ -31,9 +31,9 @@ use super::spec::{CampaignSpec, Kept, Start};
 /// Version of the format that records are written in.
 pub const RECORD_VERSION: u8 = 1;
 /// Version of the format that plans are written in.
-pub const PLAN_VERSION: u8 = 2;
+pub const PLAN_VERSION: u8 = 3;
 /// Version of the format that snapshots are written in.
-pub const SNAPSHOT_VERSION: u8 = 2;
+pub const SNAPSHOT_VERSION: u8 = 3;
 
 /// Version of the format that progress is written in.
 pub const PROGRESS_VERSION: u8 = 1;
@@ -177,7 +177,7 @@ struct Plan1<S> {
     spec: S,
 }
 
-/// A plan as it is written.
+/// A plan as version 2 wrote it.
 #[derive(Serialize, Deserialize)]
 struct Plan2<S> {
     first: Plan1<S>,
@@ -185,12 +185,20 @@ struct Plan2<S> {
     kept: Vec<Kept>,
 }
 
+/// A plan as it is written.
+#[derive(Serialize, Deserialize)]
+struct Plan3<S> {
+    second: Plan2<S>,
+    multicast_gateways: u16,
+}
+
 impl CampaignSpec {
     /// Everything but the image as octets.
     #[must_use]
     pub fn to_octets(&self) -> Vec<u8> {
         let first = Plan1 { image_len: self.image.len() as u64, spec: self };
-        write(Format::Plan, &Plan2 { first, start: self.start, kept: self.kept.clone() })
+        let second = Plan2 { first, start: self.start, kept: self.kept.clone() };
+        write(Format::Plan, &Plan3 { second, multicast_gateways: self.config.multicast_gateways })
     }
 
     /// The specification that these octets hold, with its image.
@@ -198,11 +206,18 @@ impl CampaignSpec {
     /// # Errors
     /// [`FormatError`] says where they go wrong, or that the image has another length.
     pub fn from_octets(octets: &[u8], image: Vec<u8>) -> Result<Self, FormatError> {
-        let Plan2 { first: Plan1::<Self> { image_len, spec }, start, kept } = if octets.first() == Some(&1) {
-            Plan2 { first: body(Format::Plan, octets)?, start: Start::default(), kept: Vec::new() }
-        } else {
-            read(Format::Plan, octets)?
+        let older = |second| Plan3 { second, multicast_gateways: 1 };
+        let plan: Plan3<Self> = match octets.first() {
+            Some(1) => {
+                let first = body(Format::Plan, octets)?;
+                older(Plan2 { first, start: Start::default(), kept: Vec::new() })
+            }
+            Some(2) => older(body(Format::Plan, octets)?),
+            _ => read(Format::Plan, octets)?,
         };
+        let Plan3 { second: Plan2 { first: Plan1 { image_len, mut spec }, start, kept }, multicast_gateways } =
+            plan;
+        spec.config.multicast_gateways = multicast_gateways;
         if image_len != image.len() as u64 {
             let expected = usize::try_from(image_len).unwrap_or(usize::MAX);
             return Err(FormatError::Image { expected, got: image.len() });

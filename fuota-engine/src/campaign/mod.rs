@@ -83,7 +83,7 @@ mod transfer;
 mod tx;
 mod warning;
 
-use alloc::collections::{BTreeSet, VecDeque};
+use alloc::collections::{BTreeMap, BTreeSet, VecDeque};
 use alloc::vec::Vec;
 use core::time::Duration;
 
@@ -115,6 +115,9 @@ pub struct Campaign {
     mixed: BTreeSet<u8>,
     /// Empty until fragments are sent.
     streams: Vec<Stream>,
+    /// Fragments that few devices are still to be sent alone before they are asked for their status, by their place in
+    /// the plan; never 0.
+    owed: BTreeMap<u32, u16>,
     phase: Phase,
     /// Records that have to be durable before anything else is done.
     journal: VecDeque<Record>,
@@ -215,6 +218,7 @@ impl Campaign {
             groups: plan.groups().iter().map(|_| GroupState::default()).collect(),
             mixed: BTreeSet::new(),
             streams: Vec::new(),
+            owed: BTreeMap::new(),
             phase: Phase::Waiting { until },
             journal: [Record { at: now, entry: Entry::Started }].into(),
             outputs,

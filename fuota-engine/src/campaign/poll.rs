@@ -179,7 +179,9 @@ impl Campaign {
         if is_ambiguous && self.phase == Phase::Polling {
             return true;
         }
-        if member.errand.is_open() || late {
+        // What it is still to be sent is sent all the same.
+        let goes_on = self.owed.contains_key(&index) && matches!(status, Status::Missing(_));
+        if (member.errand.is_open() || late) && !goes_on {
             self.note_answer(index);
         }
         // Some devices count what they know to be missing, which is nothing before the first fragment.
@@ -207,7 +209,7 @@ impl Campaign {
             Status::MemoryError(_) if !self.may_still_complete(index) => {
                 self.fail(index, FailureReason::MemoryError);
             }
-            Status::Missing(_) if self.is_doubted(index) => {}
+            Status::Missing(_) if goes_on || self.is_doubted(index) => {}
             Status::MemoryError(_) | Status::Missing(_) => {
                 if self.phase != Phase::Transfer {
                     self.roster.set(index, Errand::Done, None);

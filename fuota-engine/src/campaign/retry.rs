@@ -101,6 +101,6 @@ impl Campaign {
         let key = Key::of(&self.plan, member);
         let stream = self.streams.iter().find(|stream| stream.key == key)?;
         // In rounds every number comes again.
-        Some(stream.sent().max(stream.resumed)).filter(|sent| *sent > 0)
+        Some(stream.number().max(stream.resumed)).filter(|sent| *sent > 0)
     }
 }

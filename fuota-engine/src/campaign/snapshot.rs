@@ -1,7 +1,7 @@
 //! The whole state of a campaign as octets, so that a restart need not go through its whole history.
 
 use alloc::borrow::Cow;
-use alloc::collections::{BTreeSet, VecDeque};
+use alloc::collections::{BTreeMap, BTreeSet, VecDeque};
 use alloc::vec::Vec;
 use core::time::Duration;
 
@@ -42,6 +42,7 @@ struct State<'a> {
     silent: u32,
     paused: bool,
     threshold: Percent,
+    owed: Cow<'a, BTreeMap<u32, u16>>,
 }
 
 impl Campaign {
@@ -78,6 +79,7 @@ impl Campaign {
             silent,
             paused: self.paused,
             threshold: self.threshold,
+            owed: Cow::Borrowed(&self.owed),
         };
         Some(write(Format::Snapshot, &state))
     }
@@ -96,6 +98,9 @@ impl Campaign {
         same("groups", plan.groups().len(), state.groups.len())?;
         for stream in state.streams.iter() {
             stream.check(plan.groups().len())?;
+        }
+        if state.owed.iter().any(|(&index, &owed)| index as usize >= members.len() || owed == 0) {
+            return Err(FormatError::State("nobody, or nothing, is owed"));
         }
         for (member, spec) in members.iter_mut().zip(plan.devices()) {
             *member = shifted(*member, |at| more(at, state.started));
@@ -121,6 +126,7 @@ impl Campaign {
             outcome: state.outcome,
             paused: state.paused,
             threshold: state.threshold,
+            owed: state.owed.into_owned(),
             plan,
         })
     }

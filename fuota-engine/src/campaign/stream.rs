@@ -162,6 +162,10 @@ pub(super) struct Stream {
     pub(super) course: Course,
     /// Number of the last fragment that its devices were sent in an earlier campaign; 0 if they begin anew.
     pub(super) resumed: u16,
+    /// Number of the last fragment that single devices were sent alone; 0 if there was none.
+    last_alone: u16,
+    /// How many numbers went to single devices.
+    alone: u16,
 }
 
 impl Stream {
@@ -176,6 +180,8 @@ impl Stream {
             poll: PollStep::None,
             course: Course::new(),
             resumed,
+            last_alone: 0,
+            alone: 0,
         }
     }
 
@@ -189,6 +195,9 @@ impl Stream {
             |batch: Batch| (1..=MAX_FRAGMENTS).contains(&u32::from(batch.last)) && batch.first <= self.next;
         if self.batch.is_some_and(|batch| !numbers(batch) || self.next > batch.last + 1) {
             return Err(FormatError::State("a stream is at a fragment that its round does not have"));
+        }
+        if u32::from(self.number()) > MAX_FRAGMENTS || self.alone > self.number() {
+            return Err(FormatError::State("single devices were sent fragments that have no number"));
         }
         Ok(())
     }
@@ -215,9 +224,21 @@ impl Stream {
         self.batch.map_or((0, 0), |batch| (self.next - batch.first, batch.len()))
     }
 
-    /// Number of the last fragment that was sent, where rounds go on from one to the next.
+    /// Number of the last fragment that was sent, to all or to one, where rounds go on from one to the next.
+    pub(super) const fn number(&self) -> u16 {
+        let last = self.next.saturating_sub(1);
+        if last > self.last_alone { last } else { self.last_alone }
+    }
+
+    /// Fragments that were sent to all, where rounds go on from one to the next.
     pub(super) const fn sent(&self) -> u16 {
-        self.next.saturating_sub(1)
+        self.number().saturating_sub(self.alone)
+    }
+
+    /// The next so many numbers are for single devices.
+    pub(super) const fn take_alone(&mut self, numbers: u16) {
+        self.last_alone = self.number().saturating_add(numbers);
+        self.alone = self.alone.saturating_add(numbers);
     }
 
     /// Fragments of this round that are still to be sent.

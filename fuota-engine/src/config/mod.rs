@@ -80,6 +80,10 @@ pub struct Config {
     pub expected_loss: Percent,
     /// Most fragments of the adaptive policy, in percent over the uncoded ones and the first batch.
     pub adaptive_excess_max: u16,
+    /// Gateways that send each multicast frame. A frame to one device alone is sent by one of them: with more than one
+    /// gateway the adaptive policy sends the last few devices their fragments alone where that takes less airtime in all.
+    #[cfg_attr(feature = "records", serde(skip, default = "one_gateway"))]
+    pub multicast_gateways: u16,
     /// Most parity fragments, whatever the redundancy asks for.
     pub frag_redundancy_max: Option<u16>,
     /// Groups larger than this are asked for their status by multicast, smaller ones device by device.
@@ -147,6 +151,7 @@ impl Default for Config {
             datafrag_loops_max: 10,
             expected_loss: Percent::whole(5),
             adaptive_excess_max: 200,
+            multicast_gateways: one_gateway(),
             frag_redundancy_max: None,
             fsession_status_threshold: StatusThreshold::Count(5),
             fsession_status_timeout: Duration::from_secs(10),
@@ -169,6 +174,11 @@ impl Default for Config {
             probe_at_start: false,
         }
     }
+}
+
+/// Where each multicast frame is sent once. Written plans have the number beside the rest.
+const fn one_gateway() -> u16 {
+    1
 }
 
 /// Where asking by multicast begins.

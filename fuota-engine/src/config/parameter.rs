@@ -160,6 +160,10 @@ parameters! {
         => expected_loss;
     "adaptive_excess_max" ["%"] Domain::Whole { least: 0, most: 1_000 },
         "most fragments of the adaptive policy, over the uncoded ones and the first batch" => adaptive_excess_max;
+    "multicast_gateways" ["gateways"] Domain::Whole { least: 1, most: 1_000 },
+        "gateways that send each multicast frame; with several, the adaptive policy sends the last few devices their \
+        fragments one by one where that takes less airtime"
+        => multicast_gateways;
     "frag_redundancy_max" ["fragments"] Domain::Whole { least: 0, most: FRAGMENTS },
         "most parity fragments, whatever the redundancy asks for; unset: as many as can be numbered"
         => frag_redundancy_max;

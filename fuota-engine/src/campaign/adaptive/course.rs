@@ -4,7 +4,8 @@
 //!              ┌────────────── Send ◀──── somebody needs fragments
 //!              ▼                │
 //!  fragments ──▶ poll ──────────┼──▶ Again    nobody does, or no more than may fail: once more to be sure
-//!                ▲              ├──▶ Sample   silence or a short list proves nothing, or not of some: ask them one by one
+//!                ▲              ├──▶ Repair   those few are served one by one, which takes less airtime
+//!                │              ├──▶ Sample   silence or a short list proves nothing, or not of some: ask them one by one
 //!                └── Again ─────┴──▶ Done     twice in a row
 //! ```
 
@@ -23,6 +24,8 @@ pub(in crate::campaign) enum Verdict {
     Sample,
     /// Nothing.
     Done,
+    /// Those who need fragments are sent them one by one, and asked.
+    Repair,
 }
 
 /// What a poll brought to light.
@@ -40,6 +43,8 @@ pub(super) struct Findings {
     pub(super) doubtful: bool,
     /// Whether some that fell silent may well miss something still, by what they said before.
     pub(super) unsure: bool,
+    /// Whether it takes less airtime to send those who need fragments theirs alone.
+    pub(super) cheaper_alone: bool,
     /// Fragments that may still be sent.
     pub(super) left: u16,
     /// Fragments to send where little is known, or for few.
@@ -87,6 +92,8 @@ pub(in crate::campaign) struct Course {
     quiet: u8,
     /// Whether the step for those who may fail was sent.
     last_step: bool,
+    /// Whether devices were served one by one since fragments were sent to all.
+    repaired: bool,
 }
 
 impl Course {
@@ -101,6 +108,7 @@ impl Course {
             silent: 0,
             quiet: 0,
             last_step: false,
+            repaired: false,
         }
     }
 
@@ -130,14 +138,15 @@ impl Course {
             Some(sample) if found.doubtful && !sample.reassures() => self.go_on(found),
             // Somebody who was silent has said what it misses.
             Some(_) if !found.doubtful && found.named > 0 && !self.is_spent(found) => {
-                (self.silent, self.quiet) = (0, 0);
-                Verdict::Send(found.batch.min(found.left))
+                self.serve(found, found.batch)
             }
             Some(_) => self.decide(found),
+            None if self.verdict == Some(Verdict::Repair) => self.look_after_repair(found),
             None => self.take(found),
         };
-        if matches!(verdict, Verdict::Send(_)) {
+        if matches!(verdict, Verdict::Send(_) | Verdict::Repair) {
             (self.silent, self.quiet, self.sample) = (0, 0, None);
+            self.repaired = verdict == Verdict::Repair;
         }
         self.verdict = Some(verdict);
         verdict
@@ -177,7 +186,7 @@ impl Course {
             return Verdict::Again;
         }
         if !found.few_enough && !self.is_spent(found) {
-            return Verdict::Send(found.batch.min(found.left));
+            return self.serve(found, found.batch);
         }
         if self.quiet < TIMES {
             return Verdict::Again;
@@ -186,7 +195,27 @@ impl Course {
             return Verdict::Done;
         }
         self.last_step = true;
-        Verdict::Send(found.batch.min(found.step).min(found.left))
+        self.serve(found, found.batch.min(found.step))
+    }
+
+    /// So many fragments for those who need them, if there are as many: to all, or to each alone. Whom that did not help is
+    /// served with all others next.
+    fn serve(&self, found: Findings, fragments: u16) -> Verdict {
+        if found.cheaper_alone && !self.repaired && found.batch <= found.left {
+            return Verdict::Repair;
+        }
+        Verdict::Send(fragments.min(found.left))
+    }
+
+    /// Those served one by one have said how they stand. What nobody else said is asked for once more.
+    fn look_after_repair(&mut self, found: Findings) -> Verdict {
+        if found.last {
+            return Verdict::Done;
+        }
+        if found.few_enough || self.is_spent(found) {
+            return Verdict::Again;
+        }
+        self.serve(found, found.batch)
     }
 
     const fn is_spent(&self, found: Findings) -> bool {
@@ -210,6 +239,7 @@ mod tests {
             few_enough: named == 0,
             doubtful: false,
             unsure: false,
+            cheaper_alone: false,
             left: 100,
             step: 5,
             last: false,
@@ -293,6 +323,16 @@ mod tests {
         course.sample = Some(Sample { asked: 1, whole: 0, lacking: 0 });
         assert_eq!(course.judge(unsure), Verdict::Done);
         assert!(course.believes_silence());
+    }
+
+    #[test]
+    fn those_who_are_cheaper_to_serve_alone_are_and_with_all_others_if_that_did_not_help() {
+        let few = Findings { cheaper_alone: true, ..named(2, 40) };
+        let mut course = Course::new();
+        let verdicts = [few, few, few, SILENCE()].map(|poll| course.judge(poll));
+        assert_eq!(verdicts, [Verdict::Repair, Verdict::Send(40), Verdict::Repair, Verdict::Again]);
+        // More than may be sent in all: the rest of it goes to all.
+        assert_eq!(course.judge(Findings { left: 39, ..few }), Verdict::Send(39));
     }
 
     #[test]

@@ -88,7 +88,7 @@ impl Campaign {
         let mut again = false;
         for at in 0..self.streams.len() {
             let Some(stream) = self.streams.get(at) else { continue };
-            let open = matches!(stream.course.verdict, None | Some(Verdict::Sample));
+            let open = matches!(stream.course.verdict, None | Some(Verdict::Sample | Verdict::Repair));
             if !(stream.is_active() && self.is_adaptive(stream.key) && open) {
                 continue;
             }
@@ -98,6 +98,7 @@ impl Campaign {
                     self.ask_sample(at);
                     again = true;
                 }
+                Some(Verdict::Repair) => again = true,
                 Some(Verdict::Done) if self.plan.kind() == Kind::Binary => self.infer(at),
                 _ => {}
             }
@@ -123,8 +124,8 @@ impl Campaign {
         let stream = self.streams.get(at)?;
         match stream.course.verdict {
             Some(Verdict::Send(fragments)) => {
-                let first = stream.sent().saturating_add(1);
-                Some(Batch { first, last: stream.sent().saturating_add(fragments).min(FragN::MAX.get()) })
+                let first = stream.number().saturating_add(1);
+                Some(Batch { first, last: stream.number().saturating_add(fragments).min(FragN::MAX.get()) })
             }
             _ => None,
         }
@@ -136,11 +137,14 @@ impl Campaign {
     }
 
     fn judge(&mut self, at: usize) -> Option<Verdict> {
+        if self.streams.get(at)?.course.verdict == Some(Verdict::Repair) {
+            self.forget_owed(at);
+        }
         let stream = self.streams.get(at)?;
         let (key, course, sent, resumed) = (stream.key, stream.course, stream.sent(), stream.resumed);
         let group = self.plan.group(key.group)?;
         let (block, adaptive) = (group.block()?, group.adaptive()?);
-        let nb_frag = block.geometry.nb_frag();
+        let (nb_frag, number) = (block.geometry.nb_frag(), stream.number());
         let mut ballot = Ballot::new(course.devices);
         let (mut doubted, mut suspects, mut largest) = (Ballot::new(course.devices), 0, None);
         for member in self.of_stream(key).filter(|member| member.track.named_in == course.polls) {
@@ -157,27 +161,34 @@ impl Campaign {
             }
         }
         // So many devices don't lie: it is the radio.
-        if doubted.len() > (course.devices / DEVICES_PER_LIAR).max(1) {
+        let believes_all = doubted.len() > (course.devices / DEVICES_PER_LIAR).max(1);
+        if believes_all {
             suspects -= doubted.len();
             ballot.join(doubted);
         }
         let named = ballot.len();
-        let spent = sent.saturating_sub(nb_frag.max(resumed));
+        let spent = number.saturating_sub(nb_frag.max(resumed));
         let time = self.time_before_poll(key);
         let fitting = group.frames_within(time.unwrap_or_default(), u32::from(adaptive.most));
         let left = adaptive.most.saturating_sub(spent).min(u16::try_from(fitting).unwrap_or(u16::MAX));
+        let batch = u16::try_from(ballot.batch(nb_frag)).unwrap_or(u16::MAX);
+        let needs = self.needs_alone(at, believes_all);
         let found = Findings {
             asked: course.on_air,
             named,
-            batch: u16::try_from(ballot.batch(nb_frag)).unwrap_or(u16::MAX),
+            batch,
             few_enough: self.are_few_enough(),
             doubtful: self.is_doubtful(),
             unsure: self.plan.kind() == Kind::Binary && self.unsure(at).next().is_some(),
+            cheaper_alone: !needs.is_empty() && self.is_cheaper_alone(key, &needs, batch.into()),
             left,
             step: step(nb_frag),
             last: course.polls >= POLLS_MAX || time.is_none(),
         };
         let verdict = self.streams.get_mut(at)?.course.judge(found);
+        if verdict == Verdict::Repair {
+            self.repair_alone(at, &needs, batch);
+        }
         self.tell(Event::Polled {
             group: group_id(key),
             poll: course.polls,
@@ -313,7 +324,7 @@ impl Campaign {
     }
 }
 
-const fn group_id(key: Key) -> crate::ids::GroupId {
+pub(super) const fn group_id(key: Key) -> crate::ids::GroupId {
     crate::ids::GroupId(key.group)
 }
 

@@ -6,6 +6,8 @@
 //! than all others are outvoted ([`ballot`]). That goes on until two polls in a row bring no answer that can be believed,
 //! or name no more devices than may fail ([`course`]).
 //!
+//! Where each frame is on air at several gateways, the last few devices may be served one by one instead ([`repair`]).
+//!
 //! Silence is no more than a hint. Who kept it is counted as *inferred*, never as confirmed; and where so many devices
 //! share a window that collisions may have caused the silence, a random sample is asked one by one first.
 //!
@@ -16,6 +18,7 @@ mod ballot;
 mod count;
 mod course;
 mod flow;
+mod repair;
 
 use super::policy::{Batch, RedundancyPolicy};
 

@@ -190,6 +190,15 @@ impl Plan {
         group.block().map_or(Duration::ZERO, |block| fragment(block).saturating_mul(group.frames()))
     }
 
+    /// Time on air of a fragment to a device of a group alone; `None` if no such frame is as long: that of RX1, which is
+    /// as fast as the devices' uplinks.
+    pub(super) fn airtime_alone(&self, group: &GroupPlan) -> Option<Duration> {
+        let region = self.spec.region;
+        let frame = group.block()?.geometry.frag_size().checked_add(DATA_FRAGMENT_OVERHEAD)?;
+        let rate = region.downlink(region.rx1_data_rate(self.spec.uplink_data_rate))?;
+        (frame <= rate.max_payload).then(|| rate.modulation.downlink(frame.into()))
+    }
+
     /// The device at this place of the plan.
     pub(super) fn device(&self, index: u32) -> Option<&DeviceSpec> {
         self.spec.devices.get(index as usize)

@@ -129,6 +129,16 @@ impl Plan {
         config.delivery_timeout.or(documented)
     }
 
+    /// How long it takes to send a device so many fragments alone and to hear how it stands then: in class A each downlink
+    /// waits for an uplink.
+    pub(in crate::campaign) fn time_alone(&self, device: u32, fragments: u32) -> Duration {
+        let wait = match self.device(device) {
+            Some(device) if device.class == DeviceClass::C => Duration::ZERO,
+            _ => self.period(device),
+        };
+        wait.saturating_mul(fragments.saturating_add(RESPONSE_PERIODS)).saturating_add(self.poll_window())
+    }
+
     /// How long a device may be silent before it counts as not heard.
     pub(in crate::campaign) fn silence_limit(&self, device: u32) -> Duration {
         self.period(device).saturating_mul(1 + u32::from(self.spec.config.msg_retries))
