@@ -6,5 +6,6 @@ mod faults;
 mod golden;
 mod harness;
 mod kinds;
+mod repair;
 mod repeatable;
 mod transfer;

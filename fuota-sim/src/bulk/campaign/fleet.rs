@@ -35,6 +35,8 @@ struct Device {
     air: Option<Box<Air>>,
     fragments: Option<Box<Way>>,
     requests: Option<Box<Way>>,
+    /// Numbers of the fragments that it was sent alone and heard.
+    alone: Vec<u16>,
     /// What it missed after so many fragments.
     counted: Option<(u32, u16)>,
 }
@@ -132,6 +134,24 @@ impl<'a> Bits<'a> {
         self.fragments.push(alive);
     }
 
+    /// The next fragments, up to this number, are not on air for everybody.
+    pub(super) fn skip_to(&mut self, number: u16) {
+        while self.fragments.count < number.into() {
+            self.fragments.push(0);
+        }
+    }
+
+    /// A fragment is on air for a device alone.
+    pub(super) fn fragment_alone(&mut self, device: u32, number: u16, now: GpsInstant) {
+        self.skip_to(number);
+        if self.hears_alone(device, now)
+            && let Some(device) = self.devices.get_mut(device as usize)
+        {
+            device.alone.push(number);
+            device.counted = device.counted.filter(|(_, missing)| *missing == 0);
+        }
+    }
+
     /// A request to everybody is on air. Fragments before it have let their time pass on this way too: a burst does not
     /// wait for the next request.
     pub(super) fn request(&mut self, now: GpsInstant) {
@@ -226,6 +246,12 @@ impl<'a> Bits<'a> {
         lost.clear();
         if let Some((way, on_air)) = self.way(device, Frames::Fragments) {
             lost.extend((0..on_air.blocks()).map(|block| way.lost(on_air, block)));
+        }
+        let alone = self.devices.get(device as usize).map_or(&[][..], |device| &device.alone);
+        for place in alone.iter().map(|number| usize::from(number.saturating_sub(1))) {
+            if let Some(word) = lost.get_mut(place / 64) {
+                *word &= !(1 << (place % 64));
+            }
         }
         self.lost = lost;
     }

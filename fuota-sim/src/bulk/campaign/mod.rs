@@ -57,8 +57,12 @@ pub struct CampaignRecord {
     pub fragments: u32,
     /// Polls of the adaptive policy.
     pub polls: u16,
-    /// Gateway airtime of fragments, polls and what was sent to single devices.
+    /// Fragments on air for one device alone.
+    pub fragments_alone: u32,
+    /// Airtime of fragments, polls and what was sent to single devices, each frame counted once.
     pub airtime: Duration,
+    /// Of this, what was sent to single devices: by one gateway, however many send the rest.
+    pub airtime_alone: Duration,
     /// Airtime of the devices' answers.
     pub uplink_airtime: Duration,
     /// From the session's start to the decision.
@@ -157,8 +161,10 @@ struct Stage<'a> {
     /// Whether the group was sent anything.
     has_begun: bool,
     fragments: u32,
+    fragments_alone: u32,
     polls: u16,
     airtime: Duration,
+    airtime_alone: Duration,
 }
 
 impl<'a> Stage<'a> {
@@ -190,8 +196,10 @@ impl<'a> Stage<'a> {
             outcome: None,
             has_begun: false,
             fragments: 0,
+            fragments_alone: 0,
             polls: 0,
             airtime: Duration::ZERO,
+            airtime_alone: Duration::ZERO,
         }
     }
 
@@ -270,6 +278,9 @@ impl<'a> Stage<'a> {
         // What is wound up after the end is no part of the transfer.
         if self.decided.is_none() {
             self.airtime += airtime;
+            if matches!(transmit.dest, Dest::Unicast(_)) {
+                self.airtime_alone += airtime;
+            }
         }
         self.schedule(transmit.not_before.max(self.now) + airtime, Happening::Sent(transmit));
     }
@@ -299,8 +310,15 @@ impl<'a> Stage<'a> {
         match (transmit.dest, command) {
             (Dest::Multicast(_), Some(frag::Downlink::DataFragment(fragment))) => {
                 self.fragments += 1;
+                self.bits.skip_to(fragment.n.get().saturating_sub(1));
                 debug_assert_eq!(u32::from(fragment.n.get()), self.bits.sent() + 1);
                 self.bits.fragment(self.now);
+            }
+            (Dest::Unicast(name), Some(frag::Downlink::DataFragment(fragment))) => {
+                self.fragments_alone += 1;
+                if let Some(device) = self.names.find(name) {
+                    self.bits.fragment_alone(device, fragment.n.get(), self.now);
+                }
             }
             (Dest::Multicast(_), Some(frag::Downlink::FragSessionStatusReq(request))) => {
                 self.bits.request(self.now);
@@ -416,8 +434,10 @@ impl<'a> Stage<'a> {
             outcome,
             block: self.block,
             fragments: self.fragments,
+            fragments_alone: self.fragments_alone,
             polls: self.polls,
             airtime: self.airtime,
+            airtime_alone: self.airtime_alone,
             uplink_airtime: self.uplinks.airtime(),
             duration: end.since(start),
             holding,
