@@ -5,7 +5,7 @@ use alloc::vec::Vec;
 /// One dissenter among so many devices is outvoted.
 const DEVICES_PER_DISSENTER: u32 = 1000;
 /// Added to what a minority may ask for.
-const MINORITY_MARGIN: u32 = 8;
+pub(super) const MINORITY_MARGIN: u32 = 8;
 
 /// The needs that devices have.
 #[derive(Clone, Debug)]
@@ -25,23 +25,13 @@ impl Ballot {
         self.needs.push(need);
     }
 
-    /// Adds the needs of another.
-    pub(super) fn join(&mut self, other: Self) {
-        self.needs.extend(other.needs);
-    }
-
-    /// How many devices need any.
-    pub(super) fn len(&self) -> u32 {
-        u32::try_from(self.needs.len()).unwrap_or(u32::MAX)
-    }
-
     /// Fragments to send next, in a block of `nb_frag`: the largest need, as long as it is not much larger than what
     /// others need too.
     ///
     /// With k = one in a thousand devices, at least one: no more than 1.5 times the need after the k largest, and a few;
     /// where no more than k need anything, no more than a [`step`], and a few.
     pub(super) fn batch(&mut self, nb_frag: u16) -> u32 {
-        let dissenters = (self.devices / DEVICES_PER_DISSENTER).max(1);
+        let dissenters = dissenters(self.devices);
         let largest = self.needs.iter().copied().max().unwrap_or_default();
         let most = match usize::try_from(dissenters) {
             Ok(k) if k < self.needs.len() => {
@@ -52,6 +42,11 @@ impl Ballot {
         };
         largest.min(most.saturating_add(MINORITY_MARGIN))
     }
+}
+
+/// So many of these devices may be outvoted.
+pub(super) fn dissenters(devices: u32) -> u32 {
+    (devices / DEVICES_PER_DISSENTER).max(1)
 }
 
 /// What is sent where little is known, or for few: 5 % of the block.

@@ -57,6 +57,11 @@ impl Count {
         self.missing as u16 > self.nb_frag
     }
 
+    /// Whether it stands for any number from there on.
+    pub(in crate::campaign) const fn is_saturated(self) -> bool {
+        self.missing == SATURATED
+    }
+
     /// Fragments to send for the device, one more than it misses: (m + 1) / (1 − p/2), p the share that it lost so
     /// far. Half of p, because in bursts the whole of it overshoots.
     fn need(self) -> u32 {
@@ -65,16 +70,16 @@ impl Count {
         ((u32::from(self.missing) + 1) * twice).div_ceil(hopeful)
     }
 
-    /// Fragments without progress that a device which loses as much as this one may see once in a thousand times: F
-    /// with (1 − (1 − p)/2)^F ≤ 1/1000, and a few more.
+    /// Fragments without progress that a device which loses as much as this one may see so often in a thousand times: F
+    /// with (1 − (1 − p)/2)^F no more than that, and a few more.
     ///
     /// Half of the fragments that arrive help a device that misses only few.
-    fn patience(self) -> u16 {
+    fn patience(self, permille: u16) -> u16 {
         let sent = u64::from(self.sent.max(1));
         let loss = (u64::from(self.lost()) * ONE / sent).min(ONE * 3 / 5) + ONE / 20;
         let fruitless = u64::midpoint(ONE, loss);
         let (mut chance, mut frames) = (ONE, 0);
-        while chance > ONE / 1000 {
+        while chance > ONE / 1000 * u64::from(permille.max(1)) {
             chance = (chance * fruitless) >> 32;
             frames += 1;
         }
@@ -97,14 +102,23 @@ impl Track {
         }
         self.counted_at = sent;
         self.named_in = poll;
-        self.suspect = count.is_impossible()
-            || count.is_mostly_lost()
-            || sent.saturating_sub(self.progress_at) >= count.patience();
+        self.suspect = count.is_impossible() || count.is_mostly_lost() || self.is_stuck(count, 1);
     }
 
-    /// Fragments to send for the device, doubled with each count that did not fall.
-    pub(in crate::campaign) fn need(&self, count: Count) -> u32 {
-        count.need().saturating_mul(1 << self.stalls.min(MOST_DOUBLINGS))
+    /// Whether the device saw more fragments without progress than an honest one does, but for so many of a thousand.
+    pub(in crate::campaign) fn is_stuck(&self, count: Count, permille: u16) -> bool {
+        count.sent.saturating_sub(self.progress_at) >= count.patience(permille)
+    }
+
+    /// Fragments to send for the device, doubled with each count that did not fall; but then no more than show whether it
+    /// is stuck.
+    pub(in crate::campaign) fn need(&self, count: Count, permille: u16) -> u32 {
+        let need = count.need();
+        if self.stalls == 0 {
+            return need;
+        }
+        let proof = self.progress_at.saturating_add(count.patience(permille)).saturating_sub(count.sent);
+        need.saturating_mul(1 << self.stalls.min(MOST_DOUBLINGS)).min(u32::from(proof.max(1)).max(need))
     }
 
     /// By how many fragments a device that last counted `missing` of `nb_frag` is expected to be beyond what it needs, now
@@ -137,9 +151,9 @@ mod tests {
     }
 
     /// The rule as it is written, in floating point.
-    fn patience_by_logarithm(loss: f64) -> f64 {
+    fn patience_by_logarithm(loss: f64, permille: u16) -> f64 {
         let loss = loss.min(0.6) + 0.05;
-        (0.001_f64.ln() / (1.0 - (1.0 - loss) / 2.0).ln()).ceil() + 4.0
+        ((f64::from(permille) / 1000.0).ln() / (1.0 - (1.0 - loss) / 2.0).ln()).ceil() + 4.0
     }
 
     fn need_by_division(missing: f64, loss: f64) -> f64 {
@@ -152,6 +166,7 @@ mod tests {
             nb_frag in 1..16_000_u16,
             parity in 0..400_u16,
             missing in any::<u8>(),
+            permille in 1..=200_u16,
         ) {
             let count = count(missing, nb_frag, nb_frag + parity);
             prop_assume!(!count.is_impossible());
@@ -159,7 +174,7 @@ mod tests {
             let loss = 1.0 - received / f64::from(nb_frag + parity);
             // Where a quotient is a whole number either neighbour is right.
             prop_assert!((f64::from(count.need()) - need_by_division(missing.into(), loss).ceil()).abs() <= 1.0);
-            prop_assert!((f64::from(count.patience()) - patience_by_logarithm(loss)).abs() <= 1.0);
+            prop_assert!((f64::from(count.patience(permille)) - patience_by_logarithm(loss, permille)).abs() <= 1.0);
         }
     }
 
@@ -178,12 +193,23 @@ mod tests {
         for (poll, sent) in (1..).zip([230, 232, 236, 244, 260]) {
             let count = count(1, 215, sent);
             track.note(poll, before, count);
-            needs.push((track.need(count), track.suspect));
+            needs.push((track.need(count, 1), track.suspect));
             before = Some(1);
         }
         let believed = |need| (need, false);
-        assert_eq!(needs[..4], [believed(3), believed(6), believed(12), believed(24)]);
-        assert_eq!(needs[4], (48, true), "thirty fragments, and not one helped");
+        // As many as show that it is stuck are enough: 17 after the first in all.
+        assert_eq!(needs[..4], [believed(3), believed(6), believed(11), believed(3)]);
+        assert!(needs[4].1, "thirty fragments, and not one helped");
+    }
+
+    #[test]
+    fn where_others_lie_a_device_is_given_less_time() {
+        let mut track = Track::default();
+        track.note(1, None, count(1, 215, 230));
+        track.note(2, Some(1), count(1, 215, 242));
+        let count = count(1, 215, 242);
+        assert!(!track.suspect && !track.is_stuck(count, 1));
+        assert!(track.is_stuck(count, 50));
     }
 
     #[test]

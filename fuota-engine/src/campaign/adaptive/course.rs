@@ -92,6 +92,8 @@ pub(in crate::campaign) struct Course {
     quiet: u8,
     /// Whether the step for those who may fail was sent.
     last_step: bool,
+    /// Whether a step was sent for those few who say that they miss 255 or more when nobody else missed any.
+    pub(super) saturated_step: bool,
     /// Whether devices were served one by one since fragments were sent to all.
     repaired: bool,
 }
@@ -108,6 +110,7 @@ impl Course {
             silent: 0,
             quiet: 0,
             last_step: false,
+            saturated_step: false,
             repaired: false,
         }
     }

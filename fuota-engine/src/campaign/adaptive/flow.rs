@@ -4,9 +4,10 @@ use alloc::vec::Vec;
 
 use fuota_proto::FragN;
 
-use super::ballot::{Ballot, step};
+use super::ballot::step;
 use super::count::Count;
 use super::course::{Findings, Sample, Verdict};
+use super::hearing::Hearing;
 use super::{POLLS_MAX, REQUESTS};
 use crate::campaign::answer::Status;
 use crate::campaign::event::{Event, FailureReason};
@@ -23,8 +24,6 @@ use crate::campaign::{Campaign, Phase};
 const SAMPLE: usize = 60;
 /// Devices asked one by one at most because their silence is hard to believe.
 const UNSURE: usize = 10;
-/// Counts that cannot be true are the devices' fault unless more than one in so many say them.
-const DEVICES_PER_LIAR: u32 = 20;
 
 impl Campaign {
     /// Whether a stream follows the adaptive policy.
@@ -140,39 +139,16 @@ impl Campaign {
         if self.streams.get(at)?.course.verdict == Some(Verdict::Repair) {
             self.forget_owed(at);
         }
+        let Hearing { named, batch, suspects, largest, needs, for_saturated, .. } = self.hear(at);
         let stream = self.streams.get(at)?;
         let (key, course, sent, resumed) = (stream.key, stream.course, stream.sent(), stream.resumed);
         let group = self.plan.group(key.group)?;
         let (block, adaptive) = (group.block()?, group.adaptive()?);
         let (nb_frag, number) = (block.geometry.nb_frag(), stream.number());
-        let mut ballot = Ballot::new(course.devices);
-        let (mut doubted, mut suspects, mut largest) = (Ballot::new(course.devices), 0, None);
-        for member in self.of_stream(key).filter(|member| member.track.named_in == course.polls) {
-            let Some(missing) = member.missing_frag.filter(|missing| *missing > 0) else { continue };
-            let count = Count { missing, nb_frag, sent };
-            largest = largest.max(Some(missing));
-            if !member.track.suspect {
-                ballot.cast(member.track.need(count));
-            } else {
-                suspects += 1;
-                if !count.is_impossible() {
-                    doubted.cast(member.track.need(count));
-                }
-            }
-        }
-        // So many devices don't lie: it is the radio.
-        let believes_all = doubted.len() > (course.devices / DEVICES_PER_LIAR).max(1);
-        if believes_all {
-            suspects -= doubted.len();
-            ballot.join(doubted);
-        }
-        let named = ballot.len();
         let spent = number.saturating_sub(nb_frag.max(resumed));
         let time = self.time_before_poll(key);
         let fitting = group.frames_within(time.unwrap_or_default(), u32::from(adaptive.most));
         let left = adaptive.most.saturating_sub(spent).min(u16::try_from(fitting).unwrap_or(u16::MAX));
-        let batch = u16::try_from(ballot.batch(nb_frag)).unwrap_or(u16::MAX);
-        let needs = self.needs_alone(at, believes_all);
         let found = Findings {
             asked: course.on_air,
             named,
@@ -185,13 +161,16 @@ impl Campaign {
             step: step(nb_frag),
             last: course.polls >= POLLS_MAX || time.is_none(),
         };
-        let verdict = self.streams.get_mut(at)?.course.judge(found);
+        let course = &mut self.streams.get_mut(at)?.course;
+        let verdict = course.judge(found);
+        course.saturated_step |= for_saturated && matches!(verdict, Verdict::Send(_) | Verdict::Repair);
+        let polls = course.polls;
         if verdict == Verdict::Repair {
             self.repair_alone(at, &needs, batch);
         }
         self.tell(Event::Polled {
             group: group_id(key),
-            poll: course.polls,
+            poll: polls,
             fragments: sent,
             answers: named + suspects,
             largest,
@@ -316,11 +295,6 @@ impl Campaign {
                 self.conclude(index, Standing::Inferred);
             }
         }
-    }
-
-    fn of_stream(&self, key: Key) -> impl Iterator<Item = &Member> + '_ {
-        let of = move |member: &&Member| member.is_running() && Key::of(&self.plan, member) == key;
-        self.roster.members().iter().filter(of)
     }
 }
 

@@ -3,7 +3,7 @@
 //! All uncoded fragments go out with as much parity as the expected loss takes. Then the group is asked for its status in
 //! such a way that only devices still missing something answer (Participants = 0, TS004-1.0.0 §3.2), the request sent
 //! twice. What they miss and how much they lost so far says how much more they need ([`count`]); a few that need far more
-//! than all others are outvoted ([`ballot`]). That goes on until two polls in a row bring no answer that can be believed,
+//! than all others are outvoted ([`ballot`]), and who says what cannot be is not believed ([`hearing`]). That goes on until two polls in a row bring no answer that can be believed,
 //! or name no more devices than may fail ([`course`]).
 //!
 //! Where each frame is on air at several gateways, the last few devices may be served one by one instead ([`repair`]).
@@ -18,6 +18,7 @@ mod ballot;
 mod count;
 mod course;
 mod flow;
+mod hearing;
 mod repair;
 
 use super::policy::{Batch, RedundancyPolicy};

@@ -8,7 +8,6 @@
 
 use alloc::vec::Vec;
 
-use super::count::Count;
 use crate::campaign::Campaign;
 use crate::campaign::event::Event;
 use crate::campaign::io::{Refusal, Report};
@@ -19,29 +18,6 @@ use crate::campaign::stream::Key;
 pub(super) type Need = (u32, u32);
 
 impl Campaign {
-    /// What each device needs that a stream's last poll named: those that are believed, or all whose counts are possible.
-    /// Of a group behind a single gateway nothing, because nobody there is served alone.
-    pub(super) fn needs_alone(&self, at: usize, believes_all: bool) -> Vec<Need> {
-        let stream = self.streams.get(at).filter(|_| self.plan.config().multicast_gateways > 1);
-        let Some((stream, group)) = stream.and_then(|it| Some((it, self.plan.group(it.key.group)?))) else {
-            return Vec::new();
-        };
-        let Some(nb_frag) = group.block().map(|block| block.geometry.nb_frag()) else { return Vec::new() };
-        let members = self.roster.indices().zip(self.roster.members());
-        let named = members.filter(|(_, member)| {
-            member.is_running()
-                && member.track.named_in == stream.course.polls
-                && Key::of(&self.plan, member) == stream.key
-        });
-        let need = |(index, member): (u32, &Member)| {
-            let missing = member.missing_frag.filter(|missing| *missing > 0)?;
-            let count = Count { missing, nb_frag, sent: stream.sent() };
-            let believed = !member.track.suspect || (believes_all && !count.is_impossible());
-            believed.then(|| (index, member.track.need(count)))
-        };
-        named.filter_map(need).collect()
-    }
-
     /// Whether fragments for these devices alone take less airtime than a `batch` for all, and are sent in time for
     /// another poll.
     pub(super) fn is_cheaper_alone(&self, key: Key, needs: &[Need], batch: u32) -> bool {
