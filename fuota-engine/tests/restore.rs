@@ -7,8 +7,9 @@ use std::time::Duration;
 
 use common::kinds::every_kind;
 use common::{Heard, START, Stage, answer_missing, fragment, good, multicast, spec};
+use fuota_engine::campaign::Campaign;
 use fuota_engine::campaign::event::{CampaignStatus, Event, Warning};
-use fuota_engine::campaign::io::{Order, Output};
+use fuota_engine::campaign::io::{Input, Order, Output};
 use fuota_engine::campaign::plan::Plan;
 use fuota_engine::campaign::record::{Entry, Record, Restore, RestoreError};
 use fuota_engine::campaign::spec::{CampaignSpec, Redundancy};
@@ -75,17 +76,22 @@ fn no_fragment_is_skipped_where_reports_are_not_waited_for() {
     }
 }
 
+/// A device asks for the time, and wants an answer.
+fn time_request() -> Vec<u8> {
+    let device_time = GpsSeconds(START.wire_secs());
+    let request = AppTimeReq { device_time, token_req: TimeToken::from_wire(3), ans_required: true };
+    let mut octets = [0; 8];
+    let len = clock_sync::v1::Uplink::from(request).encode_to_slice(&mut octets).unwrap();
+    octets[..len].to_vec()
+}
+
 #[test]
 fn what_a_device_was_answered_is_repeated_only_while_its_fate_is_unknown() {
     let asked_for_the_time = || {
         let mut spec = spec(2);
         spec.devices[0].clock_sync = true;
         let mut stage = Stage::new(spec);
-        let device_time = GpsSeconds(START.wire_secs());
-        let request = AppTimeReq { device_time, token_req: TimeToken::from_wire(3), ans_required: true };
-        let mut octets = [0; 8];
-        let len = clock_sync::v1::Uplink::from(request).encode_to_slice(&mut octets).unwrap();
-        stage.answer_at(Duration::from_secs(50), 1, Some((202, octets[..len].to_vec())));
+        stage.answer_at(Duration::from_secs(50), 1, Some((202, time_request())));
         stage
     };
     let mut whole = asked_for_the_time();
@@ -109,6 +115,44 @@ fn what_a_device_was_answered_is_repeated_only_while_its_fate_is_unknown() {
         }
     }
     assert!(repeated > 0, "some crash comes before its report");
+}
+
+/// Whoever was answered while the server goes down for long asks again; nobody may send an answer whose time has passed.
+#[test]
+fn an_answer_that_is_no_longer_worth_sending_is_not_repeated() {
+    let mut spec = spec(2);
+    spec.devices[0].clock_sync = true;
+    let plan = Plan::new(spec).unwrap();
+    let mut campaign = Campaign::new(plan.clone(), START);
+    let (from, payload) = (plan.devices()[0].dev_eui, time_request());
+    campaign.handle(START, Input::Uplink { from, port: 202, payload: &payload, received: START });
+    let mut records = Vec::new();
+    let answer = loop {
+        match campaign.poll_output() {
+            Output::Persist(record) => records.push(record),
+            Output::Transmit(tx) if tx.port == 202 => break tx,
+            Output::Wait(_) => panic!("the device is answered"),
+            _ => {}
+        }
+    };
+    let repeated_at = |now| {
+        let mut restore = Restore::new(plan.clone());
+        records.iter().for_each(|record| restore.apply(record.clone()).unwrap());
+        let mut campaign = restore.finish(now).unwrap();
+        let (mut sent, mut told) = (0, 0);
+        loop {
+            match campaign.poll_output() {
+                Output::Transmit(tx) => sent += usize::from(tx.id == answer.id),
+                Output::Event(Event::Warning(Warning::PossiblyRepeated { id })) => {
+                    told += usize::from(id == answer.id);
+                }
+                Output::Wait(_) => return (sent, told),
+                _ => {}
+            }
+        }
+    };
+    assert_eq!(repeated_at(answer.expires_at), (1, 1));
+    assert_eq!(repeated_at(answer.expires_at + Duration::from_secs(1)), (0, 0));
 }
 
 #[test]

@@ -314,7 +314,9 @@ impl Campaign {
                 Output::Transmit(_) | Output::Group(GroupOrder::Provision(_)) | Output::Derive(_)
             )
         });
-        for mut reply in replies {
+        // Whoever was to hear one that has run out asks again.
+        let now = self.now;
+        for mut reply in replies.into_iter().filter(|reply| now <= reply.expires_at) {
             reply.not_before = reply.not_before.max(self.now);
             self.warn(Warning::PossiblyRepeated { id: reply.id });
             self.outputs.push_back(Output::Transmit(reply));
