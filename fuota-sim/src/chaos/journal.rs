@@ -3,7 +3,7 @@
 use fuota_engine::campaign::Campaign;
 use fuota_engine::campaign::event::{DeviceReport, Event, Outcome, StageReport};
 use fuota_engine::campaign::format::FormatError;
-use fuota_engine::campaign::io::Output;
+use fuota_engine::campaign::io::{Dest, Output, Transmit};
 use fuota_engine::campaign::plan::Plan;
 use fuota_engine::campaign::record::{Record, Restore};
 use fuota_engine::campaign::spec::CampaignSpec;
@@ -196,14 +196,14 @@ impl Journal {
 }
 
 /// Both have the same to do now, and are in the same state then: as they are deterministic, they do the same for ever.
-/// Records lead to events and replies once more that a snapshot leaves behind; those come first.
+/// Records lead to events and replies once more that a snapshot leaves behind.
 fn same_future(from_records: &Campaign, from_snapshot: &Campaign) -> Result<(), Violation> {
     let (mut from_records, mut from_snapshot) = (from_records.clone(), from_snapshot.clone());
     let (long, short) = (drained(&mut from_records), drained(&mut from_snapshot));
-    let same_outputs = match (long.split_first(), short.split_first()) {
-        (Some((first, long)), Some((also_first, short))) => first == also_first && long.ends_with(short),
-        _ => false,
-    };
+    let mut wanted = short.iter().peekable();
+    let same_outputs =
+        long.iter().all(|output| wanted.next_if_eq(&output).is_some() || is_left_behind(output))
+            && wanted.next().is_none();
     let what = if !same_outputs {
         format!("records lead to {long:?}, the snapshot to {short:?}")
     } else if from_records.snapshot() != from_snapshot.snapshot() {
@@ -217,6 +217,11 @@ fn same_future(from_records: &Campaign, from_snapshot: &Campaign) -> Result<(), 
         return Ok(());
     };
     Err(Violation::new(Invariant::NothingForgotten, what))
+}
+
+/// Whether a snapshot may leave this behind: what was told, and answers to devices. Requests show in the state.
+const fn is_left_behind(output: &Output) -> bool {
+    matches!(output, Output::Event(_) | Output::Transmit(Transmit { dest: Dest::Unicast(_), .. }))
 }
 
 /// Everything that a campaign has to do now.

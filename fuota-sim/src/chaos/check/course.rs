@@ -91,12 +91,12 @@ impl Course {
     }
 
     pub(super) fn at_rest(&mut self, campaign: &Campaign, now: GpsInstant) -> Result<(), Violation> {
-        if campaign.status() == CampaignStatus::Configured && campaign.outcome().is_none() {
-            return Ok(());
-        }
         // To the campaign time does not run backwards, whatever the node's clock does.
         self.latest = self.latest.max(now);
         let now = self.latest;
+        if campaign.status() == CampaignStatus::Configured && campaign.outcome().is_none() {
+            return Ok(());
+        }
         let began = *self.began.get_or_insert(now);
         if campaign.outcome().is_none() {
             if now > began + self.max_duration {
