@@ -3,7 +3,7 @@
 use fuota_engine::campaign::Campaign;
 use fuota_engine::campaign::event::{DeviceReport, Event, Outcome, StageReport};
 use fuota_engine::campaign::format::FormatError;
-use fuota_engine::campaign::io::{Dest, Output, Transmit};
+use fuota_engine::campaign::io::{Dest, GroupOrder, Output, Transmit};
 use fuota_engine::campaign::plan::Plan;
 use fuota_engine::campaign::record::{Record, Restore};
 use fuota_engine::campaign::spec::CampaignSpec;
@@ -219,9 +219,16 @@ fn same_future(from_records: &Campaign, from_snapshot: &Campaign) -> Result<(), 
     Err(Violation::new(Invariant::NothingForgotten, what))
 }
 
-/// Whether a snapshot may leave this behind: what was told, and answers to devices. Requests show in the state.
+/// Whether a snapshot may leave this behind: what was told, taken back or let go, and answers to devices. Requests and
+/// what is derived show in the state.
 const fn is_left_behind(output: &Output) -> bool {
-    matches!(output, Output::Event(_) | Output::Transmit(Transmit { dest: Dest::Unicast(_), .. }))
+    matches!(
+        output,
+        Output::Event(_)
+            | Output::Cancel(_)
+            | Output::Group(GroupOrder::Release(_))
+            | Output::Transmit(Transmit { dest: Dest::Unicast(_), .. })
+    )
 }
 
 /// Everything that a campaign has to do now.
