@@ -62,6 +62,14 @@ fn what_does_not_hold_is_noticed_and_shrunk() {
     }
 }
 
+/// Whoever can speak in a device's name can have it taken for one of another version, and sent parity that it makes nothing
+/// of. The engine does not know better; it must not be taken for a fault of the engine's.
+#[test]
+fn who_is_taken_for_another_version_may_put_another_block_together() {
+    let case: Case = toml::from_str(include_str!("vectors/chaos/borrowed-version.toml")).unwrap();
+    assert!(matches!(run(&case), Verdict::Held(_)), "{:?}", run(&case));
+}
+
 #[test]
 fn every_invariant_has_a_sabotage() {
     let noticed: Vec<_> = Sabotage::ALL.iter().map(|(_, invariant)| *invariant).collect();

@@ -30,7 +30,7 @@
 //! | 7. Features only add | not here: the feature powerset of `.ci/run` | |
 //! | 8. Complete on its own word | what was heard; what an honest device really holds; what is inferred apart | `check/devices.rs`, `check/course.rs` |
 //! | The end | when its time is up, once, with an account that adds up; nothing sent in a pause | `check/course.rs` |
-//! | The image | what devices put together, compared by the world | `run.rs` |
+//! | The image | what devices put together in whose name nobody else spoke, compared by the world | `run.rs` |
 //!
 //! What does not hold is [shrunk](shrink) to a short case, which is written as TOML and can be run again.
 

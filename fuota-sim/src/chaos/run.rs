@@ -218,6 +218,7 @@ impl<'a> Run<'a> {
                 self.conductor.fail_store(self.now + Duration::from_secs(takes.into()), keeps);
             }
             Happening::Fault(Fault::Hostile { device, says }) => {
+                self.world.mislead(device);
                 self.conductor.post(self.enemy.speak(self.now, device, says));
             }
         }

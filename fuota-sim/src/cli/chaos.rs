@@ -92,7 +92,11 @@ fn replay(path: &Path, sabotage: Option<Sabotage>) -> Outcome {
     let case: Case = toml::from_str(&text).map_err(|error| format!("{}: {error}", path.display()))?;
     match run_with(&case, sabotage) {
         Verdict::Held(tale) => {
-            console::print(&format!("{}: everything held, in {} steps\n", tale.status.name(), tale.steps))?;
+            console::print(&format!(
+                "everything held in {} steps; the campaign: {}\n",
+                tale.steps,
+                tale.status.name()
+            ))?;
             Ok(ExitCode::SUCCESS)
         }
         Verdict::Unplannable(error) => Err(error.into()),

@@ -32,6 +32,8 @@ pub(crate) struct Plight {
     absent: Option<Duration>,
     reboot: Option<Reboot>,
     errors: Vec<ErrorBit>,
+    /// Whether somebody else speaks in its name.
+    misled: bool,
 }
 
 /// How the first round's fragments follow each other.
@@ -84,7 +86,8 @@ impl Plight {
         });
         let errors = group.refuses.iter().filter(|(_, share)| draws.happens(Chance::new(*share)));
         let errors = errors.map(|(bit, _)| *bit).collect();
-        Self { seed: scenario.seed, device, draws, away_until, absent, reboot, errors }
+        let misled = false;
+        Self { seed: scenario.seed, device, draws, away_until, absent, reboot, errors, misled }
     }
 
     /// When it comes, or comes back.
@@ -118,6 +121,16 @@ impl Plight {
     /// It is away until then.
     pub(crate) const fn leave(&mut self, until: GpsInstant) {
         self.away_until = until;
+    }
+
+    /// From now on the server may take it for what it is not.
+    pub(crate) const fn mislead(&mut self) {
+        self.misled = true;
+    }
+
+    /// Whether it may be sent what is not for it, so that what it puts together need not be the image.
+    pub(crate) const fn is_misled(&self) -> bool {
+        self.misled
     }
 
     /// Whether every block fails its integrity check.

@@ -35,6 +35,14 @@ impl World {
         }
     }
 
+    /// Somebody else speaks in a device's name: the server may take it for one of another version, and send it parity
+    /// fragments by the other rule.
+    pub(crate) fn mislead(&mut self, device: u32) {
+        if let Some(node) = self.nodes.get_mut(device as usize) {
+            node.plight.mislead();
+        }
+    }
+
     /// Whether a device holds the whole data block, or once did.
     pub(crate) fn holds_block(&self, device: u32) -> bool {
         self.nodes.get(device as usize).is_some_and(|node| node.block != Block::Partial)

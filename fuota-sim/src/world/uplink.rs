@@ -77,7 +77,7 @@ impl World {
             }
             let held_before = node.block;
             let action = node.poll(self.now, &self.scenario.image);
-            if node.block == Block::Different {
+            if node.block == Block::Different && !node.plight.is_misled() {
                 return Err(SimError::ImageMismatch { device: Fleet::dev_eui(device) });
             }
             self.journal.holders += u32::from(held_before == Block::Partial && node.block != Block::Partial);
