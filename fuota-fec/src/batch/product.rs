@@ -121,8 +121,8 @@ impl<const C: usize> Job for Product<'_, C> {
     }
 }
 
-/// Twice four groups have K octets of a row, so that so many make K words.
-const PAIRS: usize = 8;
+/// Groups whose sums are added at a time: K octets of a row, so that so many times as many make K words.
+const GROUPS: usize = 8;
 
 impl<const C: usize> Product<'_, C> {
     #[inline(always)]
@@ -149,22 +149,20 @@ impl<const C: usize> Product<'_, C> {
         }
     }
 
-    /// Four groups of `K` fragments at a time, so that a sum is loaded and stored once for all four.
+    /// Eight groups of `K` fragments at a time, so that a sum is loaded and stored once for all eight.
     #[inline(always)]
     fn add_in_groups<const K: usize, const SIZE: usize>(&self, mask: &Line<C>, sums: &mut [Line<C>]) {
-        let mut tables = vec![Table([[Chunk::default(); C]; SIZE]); 4];
-        let mut picks = vec![0; PAIRS * sums.len()];
+        let mut tables = vec![Table([[Chunk::default(); C]; SIZE]); GROUPS];
+        let mut picks = vec![0; 8 * sums.len()];
         let fragments = self.source.len().div_ceil(self.size);
-        for first in (0..fragments).step_by(8 * K * PAIRS) {
+        for first in (0..fragments).step_by(8 * K * GROUPS) {
             self.turn::<K>(first / 64, &mut picks);
-            let pairs = (first..fragments).step_by(8 * K).zip(picks.chunks_exact(sums.len()));
-            for (start, picks) in pairs {
-                for (start, shift) in [(start, 0), (start + 4 * K, 4 * K)] {
-                    for (start, table) in (start..).step_by(K).zip(&mut tables) {
-                        self.fill_table::<K, SIZE>(start, mask, table);
-                    }
-                    add_picked::<C, K, SIZE>(&tables, picks, shift, sums);
+            let turns = (first..fragments).step_by(K * GROUPS).zip(picks.chunks_exact(sums.len()));
+            for (start, picks) in turns {
+                for (start, table) in (start..).step_by(K).zip(&mut tables) {
+                    self.fill_table::<K, SIZE>(start, mask, table);
                 }
+                add_picked::<C, K, SIZE>(&tables, picks, sums);
             }
         }
     }
@@ -179,15 +177,15 @@ impl<const C: usize> Product<'_, C> {
             // Eight groups are K octets, which lie as they are needed if the first octet of a word is its lowest.
             let octets = bytemuck::cast_slice::<u64, u8>(rest).first_chunk::<64>();
             if let Some(octets) = octets.filter(|_| cfg!(target_endian = "little")) {
-                for pair in 0..PAIRS {
-                    picks[pair * count + row] = eight(octets, K * pair);
+                for turn in 0..8 {
+                    picks[turn * count + row] = eight(octets, K * turn);
                 }
             } else {
-                for pair in 0..PAIRS {
-                    let (word, shift) = (pair * K / 8, pair * K % 8 * 8);
+                for turn in 0..8 {
+                    let (word, shift) = (turn * K / 8, turn * K % 8 * 8);
                     let low = rest.get(word).copied().unwrap_or(0);
                     let high = rest.get(word + 1).copied().unwrap_or(0);
-                    picks[pair * count + row] = low >> shift | high << 1 << (63 - shift);
+                    picks[turn * count + row] = low >> shift | high << 1 << (63 - shift);
                 }
             }
         }
@@ -219,23 +217,20 @@ impl<const C: usize> Product<'_, C> {
 #[repr(align(64))]
 struct Table<const C: usize, const SIZE: usize>([Line<C>; SIZE]);
 
-/// Adds to each sum what its bits from `shift` on pick from the four tables.
+/// Adds to each sum what its bits pick from the tables.
 #[inline(always)]
 fn add_picked<const C: usize, const K: usize, const SIZE: usize>(
     tables: &[Table<C, SIZE>],
     picks: &[u64],
-    shift: usize,
     sums: &mut [Line<C>],
 ) {
-    let [Table(a), Table(b), Table(c), Table(d)] = tables else { return };
+    let Ok(tables): Result<&[Table<C, SIZE>; GROUPS], _> = tables.try_into() else { return };
     for (sum, picks) in sums.iter_mut().zip(picks) {
-        let picks = (picks >> shift) as usize;
         // Worked out by value: all loads come before the first store, whatever might overlap.
         let mut line = *sum;
-        add(&mut line, &a[picks & (SIZE - 1)]);
-        add(&mut line, &b[picks >> K & (SIZE - 1)]);
-        add(&mut line, &c[picks >> (2 * K) & (SIZE - 1)]);
-        add(&mut line, &d[picks >> (3 * K) & (SIZE - 1)]);
+        for (group, Table(table)) in tables.iter().enumerate() {
+            add(&mut line, &table[(picks >> (group * K)) as usize & (SIZE - 1)]);
+        }
         *sum = line;
     }
 }
@@ -246,7 +241,8 @@ fn eight(octets: &[u8; 64], at: usize) -> u64 {
     octets[at..].first_chunk().map_or(0, |eight| u64::from_le_bytes(*eight))
 }
 
-/// Octets of four tables that leave room for the rest in the innermost cache.
+/// Octets that the tables of all groups may take, the innermost cache. With half of it a sum would be loaded and stored more
+/// often, which costs more than what the sums push out.
 const CACHE: usize = 32 << 10;
 
 /// Fragments per group that make M/k·(2^k + N) least; 0 if going one by one is cheaper still.
@@ -255,7 +251,7 @@ fn group_bits(rows: usize, line: usize) -> usize {
         return 0;
     }
     let cost = |k: usize| ((1 << k) + rows) * 840 / k;
-    let fits = |k: &usize| *k == 4 || (4 * line) << k <= CACHE;
+    let fits = |k: &usize| *k == 4 || (GROUPS * line) << k <= CACHE;
     (4..=8).filter(fits).min_by_key(|k| cost(*k)).unwrap_or(8)
 }
 
