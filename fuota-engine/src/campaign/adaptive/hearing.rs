@@ -13,6 +13,9 @@ use crate::campaign::stream::{Key, Stream};
 const DEVICES_PER_LIAR: u32 = 20;
 /// Counts that stand for any number are the devices' fault if no more than one in so many say them.
 const DEVICES_PER_SATURATED: u32 = 50;
+/// Where nobody is shown to lie, as many of a thousand honest devices may be taken for liars as may be outvoted, and no more
+/// than this in a fleet of any size.
+const MOST_OUTVOTED_PERMILLE: u32 = 10;
 /// Honest devices in a thousand that may be taken for liars for each liar that there is.
 const PERMILLE_PER_LIAR: u32 = 10;
 /// Of a thousand honest devices, most that may be taken for liars.
@@ -61,7 +64,8 @@ impl Campaign {
         // Where some are shown to lie, a doubtful device is more likely to be another one than to be unlucky.
         let liars = named().filter(|(_, track, count)| track.suspect && track.is_stuck(*count, 1)).count();
         let liars = u32::try_from(liars).unwrap_or(u32::MAX);
-        let permille = dissenters(course.devices).saturating_add(liars.saturating_mul(PERMILLE_PER_LIAR));
+        let outvoted = dissenters(course.devices).min(MOST_OUTVOTED_PERMILLE);
+        let permille = outvoted.saturating_add(liars.saturating_mul(PERMILLE_PER_LIAR));
         let permille = u16::try_from(permille.min(MOST_PERMILLE)).unwrap_or(1);
 
         let (mut believed, mut doubted, mut saturated) = (Vec::new(), Vec::new(), Vec::new());
