@@ -126,6 +126,8 @@ fn the_command_line_runs_and_replays() {
     assert_eq!(code, Some(0), "{told}");
     assert!(told.contains("everything held"), "{told}");
 
+    assert_eq!(fuota(&["--runs", "0"]).0, Some(1), "nothing can be held against no run");
+
     // What is noticed makes the exit code.
     let (code, told) = fuota(&["--runs", "20", "--seed", "1", "--sabotage", "miscount"]);
     assert_eq!(code, Some(2), "{told}");

@@ -25,7 +25,7 @@ const TOLD: usize = 2_000;
 #[derive(clap::Args, Clone, Debug)]
 pub(super) struct ChaosArgs {
     /// How many campaigns
-    #[arg(long, value_name = "N", default_value_t = 1_000)]
+    #[arg(long, value_parser = clap::value_parser!(u64).range(1..), value_name = "N", default_value_t = 1_000)]
     runs: u64,
 
     /// Seed of the first; the others follow
