@@ -4,7 +4,7 @@ use alloc::vec;
 use alloc::vec::Vec;
 use core::hint::black_box;
 
-use super::remainder::{BLOCK, Block, Modulus};
+use super::remainder::{BLOCK, Block, Modulus, NOWHERE};
 use super::simd::{Job, Simd};
 use crate::ParityRule;
 use crate::prbs::Prbs23;
@@ -19,7 +19,7 @@ pub(super) struct Draw<'a> {
 }
 
 /// From so many draws on it is faster to take them all and count again than to look at each.
-const MANY: usize = 64;
+const MANY: usize = 128;
 
 impl Job for Draw<'_> {
     type Output = ();
@@ -29,16 +29,15 @@ impl Job for Draw<'_> {
         let mut taken = Taken::new(self.nb_frag, self.rule);
         for (k, row) in self.indices.iter().zip(self.words.chunks_exact_mut(self.stride)) {
             let mut prbs = Prbs23::for_row(*k);
-            let left = taken.take_early(&mut prbs);
+            let mut left = taken.take_early(&mut prbs);
             let mut draws = Draws::new(taken.modulus, prbs);
             // As many draws as are missing are never too many; those that don't count are missing still.
             match self.rule {
                 ParityRule::V1 => taken.take_all(simd, &mut draws, left),
                 ParityRule::V2 => {
-                    let mut left = left;
                     while left >= MANY {
                         taken.take_all(simd, &mut draws, left);
-                        left = taken.half - taken.count(simd);
+                        left = taken.half - taken.count();
                     }
                     taken.take_fresh(simd, &mut draws, left);
                 }
@@ -66,7 +65,10 @@ const TAKEN: u8 = 0xff;
 impl Taken {
     fn new(nb_frag: u16, rule: ParityRule) -> Self {
         let modulus = Modulus::new(nb_frag + u16::from(nb_frag.is_power_of_two()));
-        Self { octets: vec![0; PLACES], nb_frag, half: usize::from(nb_frag / 2), rule, modulus }
+        let mut octets = vec![0; PLACES];
+        // What is not drawn is not new.
+        octets[usize::from(NOWHERE)] = TAKEN;
+        Self { octets, nb_frag, half: usize::from(nb_frag / 2), rule, modulus }
     }
 
     #[inline(always)]
@@ -94,16 +96,8 @@ impl Taken {
     #[inline(always)]
     fn take_all<S: Simd>(&mut self, simd: S, draws: &mut Draws, count: usize) {
         let reject = self.nb_frag;
-        let mut left = count;
-        while left > 0 {
-            let Some(octets) = self.octets() else { return };
-            if draws.taken == 0 && left >= BLOCK {
-                left -= BLOCK * simd.apart(TakeBlocks { octets, draws, blocks: left / BLOCK, reject });
-            }
-            if left > 0 {
-                left -= simd.apart(TakeSome { octets, draws, count: left, reject });
-            }
-        }
+        let Some(octets) = self.octets() else { return };
+        simd.apart(TakeAll { octets, draws, count, reject });
     }
 
     /// Takes draws until `count` of them were new.
@@ -119,9 +113,9 @@ impl Taken {
 
     /// The number of fragments that are taken.
     #[inline(always)]
-    fn count<S: Simd>(&self, simd: S) -> usize {
-        let taken = &self.octets[..usize::from(self.nb_frag).next_multiple_of(32)];
-        taken.as_chunks().0.iter().map(|octets| simd.signs(octets).count_ones() as usize).sum()
+    fn count(&self) -> usize {
+        let taken = self.octets[..usize::from(self.nb_frag)].chunks(32 * usize::from(u8::MAX));
+        taken.map(count).sum()
     }
 
     /// Writes the row and begins anew.
@@ -138,12 +132,11 @@ impl Taken {
 }
 
 /// The generator of one row.
+#[derive(Clone, Copy)]
 struct Draws {
     modulus: Modulus,
     /// 64 bits that the register will shift out; a state is any 23 of them in a row.
     window: u64,
-    /// Draws that have been taken of those that the window gives.
-    taken: usize,
 }
 
 impl Draws {
@@ -154,62 +147,23 @@ impl Draws {
         let bits = state | ((state ^ state >> 5) & 0x3_ffff) << 23;
         let bits = bits | ((bits >> 18 ^ bits >> 23) & 0x3_ffff) << 41;
         let window = bits & ((1 << 59) - 1) | ((bits >> 36 ^ bits >> 41) & 0x1f) << 59;
-        Self { modulus, window, taken: 0 }
+        Self { modulus, window }
     }
 
-    /// What the window gives.
+    /// The next `count` draws, a block at most.
     #[inline(always)]
-    fn block<S: Simd>(&self, simd: S) -> Block {
+    fn next<S: Simd>(&mut self, simd: S, count: usize) -> Block {
         // The first of these states is one step on.
-        simd.remainders(self.window >> 1, self.modulus)
-    }
-
-    /// Moves on by so many draws of this window.
-    #[inline(always)]
-    fn advance(&mut self, draws: usize) {
-        self.taken += draws;
-        if self.taken == BLOCK {
-            self.taken = 0;
-            // Squared, the recurrence is s(t + 46) = s(t) + s(t + 10): it reaches 32 bits further at once.
-            let more = (self.window >> 18 ^ self.window >> 28) as u32;
-            self.window = self.window >> 32 | u64::from(more) << 32;
-        }
+        let block = simd.remainders(self.window >> 1, self.modulus, count);
+        // Squared, the recurrence is s(t + 46) = s(t) + s(t + 10): it reaches 32 bits further at once.
+        let more = self.window >> 18 ^ self.window >> 28;
+        self.window = self.window >> count | more << (u64::BITS as usize - count);
+        block
     }
 }
 
-/// Takes whole blocks of draws up to the first with a draw that does not count, and says how many before it.
-struct TakeBlocks<'a> {
-    octets: &'a mut [u8; PLACES],
-    draws: &'a mut Draws,
-    blocks: usize,
-    /// The draw that does not count.
-    reject: u16,
-}
-
-impl Job for TakeBlocks<'_> {
-    type Output = usize;
-
-    #[inline(always)]
-    fn run<S: Simd>(self, simd: S) -> usize {
-        let Self { octets, draws, blocks, reject } = self;
-        let Draws { modulus, window, taken } = *draws;
-        let mut next = Draws { modulus, window, taken };
-        let mut taken = 0;
-        while taken < blocks {
-            scatter(octets, &next.block(simd));
-            if octets[usize::from(reject)] != 0 {
-                break;
-            }
-            next.advance(BLOCK);
-            taken += 1;
-        }
-        draws.window = next.window;
-        taken
-    }
-}
-
-/// Takes what is left of a block, at most `count` draws, and says how many count.
-struct TakeSome<'a> {
+/// Takes draws until so many of them were not rejected.
+struct TakeAll<'a> {
     octets: &'a mut [u8; PLACES],
     draws: &'a mut Draws,
     count: usize,
@@ -217,38 +171,31 @@ struct TakeSome<'a> {
     reject: u16,
 }
 
-impl Job for TakeSome<'_> {
-    type Output = usize;
+impl Job for TakeAll<'_> {
+    type Output = ();
 
     #[inline(always)]
-    fn run<S: Simd>(self, simd: S) -> usize {
-        let Self { octets, draws, count, reject } = self;
-        let block = draws.block(simd);
-        let taken = count.min(BLOCK - draws.taken);
-        let mut rejected = 0;
-        for draw in &block[draws.taken..draws.taken + taken] {
-            octets[usize::from(*draw)] = TAKEN;
-            rejected += usize::from(*draw == reject);
+    fn run<S: Simd>(self, simd: S) {
+        let Self { octets, draws, count: mut left, reject } = self;
+        let mut next = *draws;
+        while left > 0 {
+            let block = if left >= BLOCK { next.next(simd, BLOCK) } else { next.next(simd, left) };
+            left -= left.min(BLOCK);
+            scatter(octets, block);
+            let rejected = &mut octets[usize::from(reject)];
+            if *rejected != 0 {
+                *rejected = 0;
+                left += block.iter().filter(|draw| **draw == reject).count();
+            }
         }
-        octets[usize::from(reject)] = 0;
-        draws.advance(taken);
-        taken - rejected
+        *draws = next;
     }
 }
 
-/// Takes a block of draws.
+/// Takes a block of draws. They go through memory: registers hand out one number per cycle at most.
 #[inline(always)]
-fn scatter(octets: &mut [u8; PLACES], block: &Block) {
-    // Registers hand out one number per cycle, so a quarter of them takes the way through memory.
-    const THROUGH_MEMORY: usize = BLOCK / 4;
-
-    let Some((behind, block)) = block.split_first_chunk::<THROUGH_MEMORY>() else { return };
-    let mut behind = *behind;
-    let behind = black_box(&mut behind);
-    for draw in block {
-        octets[usize::from(*draw)] = TAKEN;
-    }
-    for draw in behind {
+fn scatter(octets: &mut [u8; PLACES], mut block: Block) {
+    for draw in black_box(&mut block) {
         octets[usize::from(*draw)] = TAKEN;
     }
 }
@@ -267,20 +214,12 @@ impl Job for TakeFresh<'_> {
     fn run<S: Simd>(self, simd: S) {
         let Self { octets, draws, count: mut left } = self;
         while left > 0 {
-            let block = draws.block(simd);
-            let start = draws.taken;
-            if start == 0 && left >= BLOCK {
-                for draw in block {
-                    left -= take(octets, draw);
+            let mut block = draws.next(simd, BLOCK);
+            for draw in black_box(&mut block) {
+                if left == 0 {
+                    break;
                 }
-                draws.advance(BLOCK);
-            } else {
-                for draw in &block[start..] {
-                    if left > 0 {
-                        left -= take(octets, *draw);
-                        draws.advance(1);
-                    }
-                }
+                left -= take(octets, *draw);
             }
         }
     }
@@ -293,4 +232,17 @@ fn take(octets: &mut [u8; PLACES], draw: u16) -> usize {
     let fresh = usize::from(!*place & 1);
     *place = TAKEN;
     fresh
+}
+
+/// The number of octets that are marked, of 32·255 at most: more would not fit the partial sums.
+#[inline(always)]
+fn count(octets: &[u8]) -> usize {
+    let (chunks, rest) = octets.as_chunks::<32>();
+    let mut sums = [0_u8; 32];
+    for chunk in chunks {
+        for (sum, octet) in sums.iter_mut().zip(chunk) {
+            *sum = sum.wrapping_sub(*octet);
+        }
+    }
+    sums.iter().map(|sum| usize::from(*sum)).sum::<usize>() + rest.iter().filter(|octet| **octet != 0).count()
 }

@@ -6,6 +6,9 @@ pub(super) const BLOCK: usize = 32;
 /// Remainders of so many states.
 pub(super) type Block = [u16; BLOCK];
 
+/// What stands in a block for a state that was not asked for.
+pub(super) const NOWHERE: u16 = u16::MAX;
+
 /// The bits of a state.
 pub(super) const STATE: u32 = 0x7f_ffff;
 
@@ -31,13 +34,14 @@ impl Modulus {
         (number % u32::from(self.value)) as u16
     }
 
-    /// The remainders of the states that begin at the lowest 32 bits of `window`.
+    /// The remainders of the states that begin at the lowest `count` bits of `window`, and [`NOWHERE`] for the rest of
+    /// a block.
     ///
     /// The quotient is rounded to the nearest and off by less than one, so that at most one divisor is missing
     /// from the rest; and since that is less than 2^15 either way, its 16 low bits are enough: a negative one
     /// is the larger number until the divisor is added.
     #[inline(always)]
-    pub(super) fn of_states(self, window: u64) -> Block {
+    pub(super) fn of_states(self, window: u64, count: usize) -> Block {
         let mut states = [0; BLOCK];
         for (shift, state) in states.iter_mut().enumerate() {
             *state = (window >> shift) as u32 & STATE;
@@ -48,6 +52,9 @@ impl Modulus {
             let difference = (state as u16).wrapping_sub(quotient.wrapping_mul(self.value));
             *rest = difference.min(difference.wrapping_add(self.value));
         }
+        for rest in &mut rests[count.min(BLOCK)..] {
+            *rest = NOWHERE;
+        }
         rests
     }
 }
@@ -57,14 +64,14 @@ mod tests {
     use super::*;
     use crate::batch::simd::{Job, Registers, Simd};
 
-    struct Remainders(u64, Modulus);
+    struct Remainders(u64, Modulus, usize);
 
     impl Job for Remainders {
         type Output = Block;
 
         #[inline(always)]
         fn run<S: Simd>(self, simd: S) -> Block {
-            simd.remainders(self.0, self.1)
+            simd.remainders(self.0, self.1, self.2)
         }
     }
 
@@ -80,11 +87,14 @@ mod tests {
             for window in near.chain([0, STATE.into(), 0x0123_4567_89ab_cdef, u64::MAX]) {
                 // Another pattern behind, so that the later states of the block differ too.
                 let window = window ^ window.wrapping_mul(0x9e37_79b9_7f4a_7c15) << 23;
-                let expected: [u16; BLOCK] =
-                    core::array::from_fn(|shift| modulus.of((window >> shift) as u32 & STATE));
+                let count = (window % 33) as usize;
+                let mut expected = [NOWHERE; BLOCK];
+                for (shift, rest) in (0..count).zip(&mut expected) {
+                    *rest = modulus.of((window >> shift) as u32 & STATE);
+                }
                 for registers in [Registers::Common, Registers::Widest] {
-                    let got = registers.run(Remainders(window, modulus));
-                    assert_eq!(got, expected, "{window:#x} modulo {value}");
+                    let got = registers.run(Remainders(window, modulus, count));
+                    assert_eq!(got, expected, "{count} states in {window:#x} modulo {value}");
                 }
             }
         }

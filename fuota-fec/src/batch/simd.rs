@@ -23,7 +23,7 @@ pub(super) trait Simd: Copy {
     fn apart<J: Job>(self, job: J) -> J::Output;
 
     /// [`Modulus::of_states`].
-    fn remainders(self, window: u64, modulus: Modulus) -> Block;
+    fn remainders(self, window: u64, modulus: Modulus, count: usize) -> Block;
 
     /// [`Four::take_off`].
     fn take_off<const W: usize>(self, columns: &mut [[Lanes; W]], four: &Four<W>);
@@ -52,8 +52,8 @@ impl Simd for Plain {
     }
 
     #[inline(always)]
-    fn remainders(self, window: u64, modulus: Modulus) -> Block {
-        modulus.of_states(window)
+    fn remainders(self, window: u64, modulus: Modulus, count: usize) -> Block {
+        modulus.of_states(window, count)
     }
 
     #[inline(always)]
@@ -91,12 +91,13 @@ impl Registers {
 pub(super) mod x86 {
     use core::arch::x86_64::{
         __m256i, _mm_setr_epi8, _mm256_add_epi16, _mm256_add_ps, _mm256_and_si256, _mm256_andnot_si256,
-        _mm256_broadcastsi128_si256, _mm256_castps_si256, _mm256_cmpeq_epi64, _mm256_cvtepi32_ps,
-        _mm256_gf2p8affine_epi64_epi8, _mm256_min_epu16, _mm256_movemask_epi8, _mm256_mul_ps,
-        _mm256_mullo_epi16, _mm256_or_si256, _mm256_permute2x128_si256, _mm256_permutevar8x32_epi32,
-        _mm256_set1_epi16, _mm256_set1_epi32, _mm256_set1_epi64x, _mm256_set1_ps, _mm256_setr_epi32,
-        _mm256_setzero_si256, _mm256_shuffle_epi8, _mm256_srlv_epi32, _mm256_sub_epi16,
-        _mm256_unpackhi_epi16, _mm256_unpacklo_epi16, _mm256_xor_si256,
+        _mm256_blend_epi16, _mm256_broadcastsi128_si256, _mm256_castps_si256, _mm256_cmpeq_epi64,
+        _mm256_cmpgt_epi16, _mm256_cvtepi32_ps, _mm256_gf2p8affine_epi64_epi8, _mm256_min_epu16,
+        _mm256_movemask_epi8, _mm256_mul_ps, _mm256_mullo_epi16, _mm256_or_si256, _mm256_permute2x128_si256,
+        _mm256_permutevar8x32_epi32, _mm256_set1_epi16, _mm256_set1_epi32, _mm256_set1_epi64x,
+        _mm256_set1_ps, _mm256_setr_epi16, _mm256_setr_epi32, _mm256_setzero_si256, _mm256_shuffle_epi8,
+        _mm256_slli_epi32, _mm256_srlv_epi32, _mm256_sub_epi16, _mm256_unpackhi_epi16, _mm256_unpacklo_epi16,
+        _mm256_xor_si256,
     };
 
     use super::{Job, Simd};
@@ -223,9 +224,9 @@ pub(super) mod x86 {
         }
 
         #[inline(always)]
-        fn remainders(self, window: u64, modulus: Modulus) -> Block {
+        fn remainders(self, window: u64, modulus: Modulus, count: usize) -> Block {
             // SAFETY: `self` proves that the instructions of AVX2 are there.
-            unsafe { remainders(window, modulus) }
+            unsafe { remainders(window, modulus, count) }
         }
 
         #[inline(always)]
@@ -275,33 +276,49 @@ pub(super) mod x86 {
 
     #[inline]
     #[target_feature(enable = "avx2,bmi1,bmi2,popcnt")]
-    fn remainders(window: u64, modulus: Modulus) -> Block {
-        let mut eights = [_mm256_setzero_si256(); 4];
-        for (shift, eight) in (0..).step_by(8).zip(&mut eights) {
-            *eight = eight_remainders((window >> shift) as u32, modulus);
-        }
-        let mut block = [0; BLOCK];
-        let pairs: [[u16; 2]; BLOCK] = bytemuck::cast(eights);
-        for (rest, [low, _]) in block.iter_mut().zip(pairs) {
-            *rest = low;
-        }
-        block
+    fn remainders(window: u64, modulus: Modulus, count: usize) -> Block {
+        let window = _mm256_set1_epi64x(window.cast_signed());
+        bytemuck::cast([
+            sixteen_remainders::<0>(window, modulus, count),
+            sixteen_remainders::<2>(window, modulus, count),
+        ])
     }
 
-    /// The low halves of what is returned; the high ones are of no use.
+    /// The remainders of the states that begin in octets `AT` and `AT + 1`.
     #[inline]
     #[target_feature(enable = "avx2,bmi1,bmi2,popcnt")]
-    fn eight_remainders(bits: u32, modulus: Modulus) -> __m256i {
+    fn sixteen_remainders<const AT: i32>(window: Quad, modulus: Modulus, count: usize) -> __m256i {
+        let (low, high) = (0x0302_0100 + 0x0101_0101 * AT, 0x0403_0201 + 0x0101_0101 * AT);
+        let octets = _mm256_setr_epi32(low, low, low, low, high, high, high, high);
+        let bits = _mm256_shuffle_epi8(window, octets);
+        let even = _mm256_srlv_epi32(bits, _mm256_setr_epi32(0, 2, 4, 6, 0, 2, 4, 6));
+        let odd = _mm256_srlv_epi32(bits, _mm256_setr_epi32(1, 3, 5, 7, 1, 3, 5, 7));
+        let quotients = in_turns(quotients(even, modulus), quotients(odd, modulus));
         let value = _mm256_set1_epi16(modulus.value.cast_signed());
-        let states = _mm256_srlv_epi32(
-            _mm256_set1_epi32(bits.cast_signed()),
-            _mm256_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7),
-        );
+        let rests = _mm256_sub_epi16(in_turns(even, odd), _mm256_mullo_epi16(quotients, value));
+        let rests = _mm256_min_epu16(rests, _mm256_add_epi16(rests, value));
+        if count >= BLOCK {
+            return rests;
+        }
+        let places = _mm256_setr_epi16(0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15);
+        let last = _mm256_set1_epi16(count as i16 - 8 * AT as i16 - 1);
+        _mm256_or_si256(rests, _mm256_cmpgt_epi16(places, last))
+    }
+
+    /// The quotients of states, in the low halves. Above a state there may be anything.
+    #[inline]
+    #[target_feature(enable = "avx2,bmi1,bmi2,popcnt")]
+    fn quotients(states: __m256i, modulus: Modulus) -> __m256i {
         let states = _mm256_and_si256(states, _mm256_set1_epi32(STATE.cast_signed()));
         let quotients = _mm256_mul_ps(_mm256_cvtepi32_ps(states), _mm256_set1_ps(modulus.inverse));
-        let quotients = _mm256_castps_si256(_mm256_add_ps(quotients, _mm256_set1_ps(WHOLE)));
-        let rests = _mm256_sub_epi16(states, _mm256_mullo_epi16(quotients, value));
-        _mm256_min_epu16(rests, _mm256_add_epi16(rests, value))
+        _mm256_castps_si256(_mm256_add_ps(quotients, _mm256_set1_ps(WHOLE)))
+    }
+
+    /// The low halves of both, in turns.
+    #[inline]
+    #[target_feature(enable = "avx2,bmi1,bmi2,popcnt")]
+    fn in_turns(even: __m256i, odd: __m256i) -> __m256i {
+        _mm256_blend_epi16::<0xaa>(even, _mm256_slli_epi32::<16>(odd))
     }
 }
 
