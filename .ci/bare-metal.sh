@@ -75,7 +75,7 @@ proto_selftest() {
         DEFMT_LOG=info device thumbv7em-none-eabihf \
             "-C link-arg=--gc-sections -C link-arg=-Tlink.x -C link-arg=-Tdefmt.x -L $PWD" \
             build --quiet --locked --profile firmware --bin selftest --features selftest)
-    command -v defmt-print > /dev/null || cargo install --quiet --locked --target-dir target/tools defmt-print
+    command -v defmt-print > /dev/null || cargo install --quiet --locked --debug --target-dir target/tools defmt-print
     local passed=true
     timeout 60 qemu-system-arm -M mps2-an386 -cpu cortex-m4 -nographic -monitor none -serial none \
         -semihosting-config enable=on,target=native -kernel "$binary" > "$log" || passed=false
