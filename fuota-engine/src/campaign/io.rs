@@ -15,6 +15,7 @@ use super::event::{Event, Outcome};
 use super::plan::pacing::Pacing;
 use super::plan::{LONGEST_CLASS_B_SESSION, LONGEST_CLASS_C_SESSION};
 use super::record::Record;
+use super::tx::awaits_answer;
 use crate::ids::{DevEui, GroupId, TxId};
 use crate::percent::Percent;
 use crate::time::GpsInstant;
@@ -58,7 +59,8 @@ pub enum Input<'a> {
     },
     /// The operator wants something.
     Operator(Order),
-    /// What a device was to use, as [`Event::Renumbered`] told, belongs to another campaign: it gets the next.
+    /// What a device was to use, as [`Event::Renumbered`] told, belongs to another campaign: it gets the next. Requests to
+    /// it that were taken and not sent yet are dropped ([`Transmit::is_request_to`]).
     Taken {
         /// Which device.
         device: DevEui,
@@ -237,6 +239,15 @@ pub struct Transmit {
     pub not_before: GpsInstant,
     /// Dropped if not on air by this moment.
     pub expires_at: GpsInstant,
+}
+
+impl Transmit {
+    /// Whether this is the request that a device has under way: it says which session or group the device is to use, and
+    /// a driver that hands in [`Input::Taken`] does not send it. What answers a question of the device's own is none.
+    #[must_use]
+    pub fn is_request_to(&self, device: DevEui) -> bool {
+        self.dest == Dest::Unicast(device) && awaits_answer(self.id)
+    }
 }
 
 /// Where a downlink goes.

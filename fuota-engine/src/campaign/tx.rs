@@ -49,6 +49,11 @@ pub(super) const fn parts(id: TxId) -> (u32, Cargo) {
     (serial, cargo)
 }
 
+/// Whether this is a request that a member has to answer.
+pub(super) fn awaits_answer(id: TxId) -> bool {
+    matches!(parts(id).1, Cargo::Request(_))
+}
+
 /// Whether this is a request of the member with this index.
 pub(super) fn is_request(id: TxId, index: u32) -> bool {
     parts(id).1 == Cargo::Request(index)

@@ -60,6 +60,32 @@ async fn a_device_gets_the_next_index_if_another_campaign_has_the_first() {
     fuota.shutdown().await;
 }
 
+/// The device refuses session 0 and asks for the time in the same breath, and session 1 turns out to be another
+/// campaign's: what was about to ask it for that one stays here, the time does not.
+#[tokio::test(start_paused = true)]
+async fn an_answer_goes_out_though_the_request_beside_it_may_not() {
+    let store = Arc::new(MemoryStore::new());
+    let net = Net::with_whims(3, |device, tx| match tx.payload[..] {
+        [0x02, session, ..] if device == DevEui(3) && tx.port == 201 && session >> 4 == 0 => {
+            let index_not_supported = (201, vec![0x02, 0x04]);
+            let what_time_is_it = (202, vec![0x01, 0, 0, 0, 0, 0x17]);
+            Some(vec![what_time_is_it, index_not_supported])
+        }
+        _ => None,
+    });
+    let fuota = node("a", store.clone(), Access::new(&net));
+    let (_, id) = beside_another(&fuota, &[0, 1, 2]).await;
+    let heard = finished(&fuota, id).await;
+    let Some(Notice::Finished(outcome)) = heard.last() else { panic!("{heard:?}") };
+    assert_eq!((outcome.status, outcome.complete), (CampaignStatus::Succeeded, 3));
+    assert_eq!(told(&net, id, DevEui(3)), [0, 2], "index 1 never went out");
+    let sent = net.sent();
+    let times = sent.iter().filter(|sent| sent.handover.campaign == id && sent.transmit.port == 202);
+    let times: Vec<_> = times.map(|sent| (sent.transmit.payload[0], sent.transmit.payload[5])).collect();
+    assert_eq!(times, [(0x01, 0x07)], "the answer to token 7");
+    fuota.shutdown().await;
+}
+
 #[tokio::test(start_paused = true)]
 async fn a_device_without_a_free_index_fails_and_the_campaign_goes_on() {
     let (store, net) = (Arc::new(MemoryStore::new()), Net::new(3));

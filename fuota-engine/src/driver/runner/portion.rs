@@ -6,7 +6,7 @@ use super::super::notice::Notice;
 use super::super::store::{Batch, Claim, Resource, Standing, StoreError};
 use super::{Ended, PORTION, Runner};
 use crate::campaign::event::{DeviceReport, Event, Outcome};
-use crate::campaign::io::{Dest, Input, Output};
+use crate::campaign::io::{Input, Output};
 use crate::campaign::spec::Kind;
 use crate::ids::DevEui;
 use crate::time::GpsInstant;
@@ -70,13 +70,11 @@ impl Runner {
     }
 
     /// What a device was to use belongs to another campaign. That becomes part of the same batch, so that no restart
-    /// brings it back; what was about to be sent to the device stays here.
+    /// brings it back; the request that was about to be sent to the device stays here.
     fn evade(&mut self, portion: &mut Portion, device: DevEui, what: Resource) {
         tracing::info!(campaign = %self.id, %device, %what, "another campaign has what a device was to use");
         portion.claims.retain(|claim| claim.dev_eui != device);
-        portion
-            .outputs
-            .retain(|output| !matches!(output, Output::Transmit(tx) if tx.dest == Dest::Unicast(device)));
+        portion.outputs.retain(|output| !matches!(output, Output::Transmit(tx) if tx.is_request_to(device)));
         self.campaign.handle(self.around.clock.now(), Input::Taken { device, what });
         self.fill(portion);
     }

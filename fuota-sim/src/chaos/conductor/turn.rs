@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use fuota_engine::campaign::event::{Event, Warning};
-use fuota_engine::campaign::io::{Dest, Input, Order, Output, Resource};
+use fuota_engine::campaign::io::{Input, Order, Output, Resource};
 use fuota_engine::ids::DevEui;
 use fuota_engine::time::GpsInstant;
 
@@ -55,15 +55,14 @@ impl Conductor {
     }
 
     /// Takes everything that the campaign wants. What another campaign has of a device comes back as an input of the same
-    /// turn, as from the driver's store, and what was about to be sent to the device stays here.
+    /// turn, as from the driver's store, and the request that was about to be sent to the device stays here.
     pub(super) fn drain(&mut self, around: &mut Around<'_>, inputs: usize) -> Result<(), Violation> {
         let (mut outputs, mut claims, mut inputs) = (Vec::new(), BTreeMap::new(), inputs);
         let wakes_at = loop {
             let wakes_at = self.take_outputs(around, &mut outputs, &mut claims, inputs)?;
             let Some((device, what)) = self.refused(&claims) else { break wakes_at };
             claims.remove(&device);
-            outputs
-                .retain(|output| !matches!(output, Output::Transmit(tx) if tx.dest == Dest::Unicast(device)));
+            outputs.retain(|output| !matches!(output, Output::Transmit(tx) if tx.is_request_to(device)));
             let (now, input) = (self.own_clock(around.now), Input::Taken { device, what });
             self.campaign.handle(now, input);
             self.twin.handle(now, input);
