@@ -287,11 +287,28 @@ mod tests {
     fn a_writer_takes_all_or_nothing() {
         let mut buffer = [0; 3];
         let mut out = Writer::new(&mut buffer);
+        assert!(out.is_empty() && !out.is_closed());
         assert_eq!(out.push(&[1, 2]), Ok(()));
+        assert!(!out.is_empty() && !out.is_closed());
         assert_eq!(out.push(&[3, 4]), Err(EncodeError::BufferTooSmall { needed: 2, available: 1 }));
         assert_eq!((out.len(), out.available(), out.written()), (2, 1, &[1, 2][..]));
         out.let_follow(0);
         assert_eq!(out.push(&[3]), Err(EncodeError::AfterLast));
+        assert!(out.is_closed());
         assert_eq!(out.into_written(), [1, 2]);
+    }
+
+    #[test]
+    fn what_may_follow_is_used_up_whichever_way_it_is_written() {
+        let mut buffer = [0; 8];
+        let mut out = Writer::new(&mut buffer);
+        out.let_follow(2);
+        assert_eq!(out.push_array(&[1, 2, 3]), Err(EncodeError::AfterLast));
+        assert_eq!(out.push_array(&[1, 2]), Ok(()));
+        assert_eq!(out.push_array(&[3]), Err(EncodeError::AfterLast));
+        // Both at an end: what may follow would still be allowed, there is only no room for it.
+        let mut out = Writer::new(&mut buffer[..1]);
+        out.let_follow(2);
+        assert_eq!(out.push(&[1, 2]), Err(EncodeError::BufferTooSmall { needed: 2, available: 1 }));
     }
 }

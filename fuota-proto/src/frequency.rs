@@ -163,14 +163,12 @@ mod tests {
             (3_355_443_000, 0xFF_FFFF),
         ] {
             assert_eq!(Frequency::from_hz(hz), Ok(Frequency::from_wire(wire)));
-            assert_eq!(Frequency::from_wire(wire).hz(), hz);
+            assert_eq!((Frequency::from_wire(wire).hz(), Frequency::from_wire(wire).to_wire()), (hz, wire));
         }
-        for hz in [1_200_000_000, 2_399_999_800, 3_355_443_200, u32::MAX] {
-            assert!(matches!(
-                Frequency::from_hz(hz),
-                Err(FrequencyError::OutsideBands { .. } | FrequencyError::NotInSteps { .. })
-            ));
+        for hz in [1_200_000_000, 2_399_999_800, 3_355_443_200] {
+            assert_eq!(Frequency::from_hz(hz), Err(FrequencyError::OutsideBands { hz }));
         }
+        assert!(Frequency::from_hz(u32::MAX).is_err());
         assert_eq!(
             Frequency::from_hz(868_000_050),
             Err(FrequencyError::NotInSteps { hz: 868_000_050, step_hz: 100 })
@@ -179,6 +177,11 @@ mod tests {
             Frequency::from_hz(2_400_000_100),
             Err(FrequencyError::NotInSteps { hz: 2_400_000_100, step_hz: 200 })
         );
+    }
+
+    #[test]
+    fn frequencies_print_in_hz() {
+        assert_eq!(std::format!("{}", Frequency::from_wire(8_695_250)), "869525000 Hz");
     }
 
     #[test]

@@ -302,12 +302,18 @@ mod tests {
     }
 
     #[test]
+    fn descriptors_travel_least_significant_octet_first() {
+        assert_eq!(Descriptor([0x78, 0x56, 0x34, 0x12]).to_u32(), 0x1234_5678);
+    }
+
+    #[test]
     fn masks_are_sets_of_groups() {
         let mask: GroupMask = [McGroupId::ALL[0], McGroupId::ALL[2]].into_iter().collect();
         assert_eq!((mask.get(), mask.len()), (0b0101, 2));
         assert!(mask.iter().eq([McGroupId::ALL[0], McGroupId::ALL[2]]));
         assert_eq!(mask.bits().iter_ones().collect::<std::vec::Vec<_>>(), [0, 2]);
-        assert!(mask.without(McGroupId::ALL[0]).without(McGroupId::ALL[2]).is_empty());
+        assert_eq!(mask.with(McGroupId::ALL[2]), mask, "a set has a group once");
+        assert!(!mask.is_empty() && mask.without(McGroupId::ALL[0]).without(McGroupId::ALL[2]).is_empty());
         assert!(GroupMask::new(16).is_err());
     }
 }

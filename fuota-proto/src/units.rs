@@ -238,6 +238,18 @@ mod tests {
     }
 
     #[test]
+    fn a_start_too_far_ahead_is_told_as_the_farthest() {
+        assert_eq!(TimeToStart::saturating(5).get(), 5);
+        assert_eq!(TimeToStart::saturating(0xFF_FFFE).get(), 0xFF_FFFE);
+        assert_eq!(TimeToStart::saturating(0x100_0000), TimeToStart::MAX);
+    }
+
+    #[test]
+    fn versions_print_part_by_part() {
+        assert_eq!(std::format!("{}", Version::from_parts([1, 2, 30, 255])), "1.2.30.255");
+    }
+
+    #[test]
     fn times_compare_across_the_wrap() {
         let (before, after) = (GpsSeconds(u32::MAX - 9), GpsSeconds(20));
         assert!(before.is_before(after) && !after.is_before(before) && !after.is_before(after));

@@ -197,6 +197,18 @@ mod tests {
         assert_eq!((Package::from_identifier(5), Package::from_default_port(1)), (None, None));
     }
 
+    #[cfg(feature = "packages")]
+    #[test]
+    fn two_packages_have_one_edition_only() {
+        let newest = Package::ALL.map(|package| package.newest().map(PackageVersion::number));
+        assert_eq!(newest, [Some(1), Some(2), Some(2), Some(2), Some(1)]);
+        for package in Package::ALL {
+            assert!(package.supports(PackageVersion::V1), "{package:?}");
+            let has_second = !matches!(package, Package::MultiPackage | Package::Firmware);
+            assert_eq!(package.supports(PackageVersion::V2), has_second, "{package:?}");
+        }
+    }
+
     #[cfg(all(feature = "ts004-v1", feature = "ts004-v2"))]
     #[test]
     fn versions_are_taken_as_answered_or_not_at_all() {

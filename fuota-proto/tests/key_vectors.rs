@@ -125,4 +125,20 @@ fn a_secure_element_does_what_a_device_needs() {
     };
     assert_eq!(with(true).map(|mic| mic.0.to_vec()), Ok(octets(mic, "mic")));
     assert_eq!(with(false), Err("out of reach"));
+
+    // Lent, it does the same.
+    let element = Element { key: key(mic, "data_block_int_key"), is_reachable: true };
+    let (mut lent, mut own) = ([0x5A; 16], [0x5A; 16]);
+    Aes128::encrypt_block(&&element, &mut lent).unwrap();
+    element.encrypt_block(&mut own).unwrap();
+    assert_eq!((lent, lent == [0x5A; 16]), (own, false));
+}
+
+/// The same octets are another root in a device of another LoRaWAN version.
+#[test]
+fn root_keys_are_equal_in_octets_and_kind() {
+    let root = RootKey::from_gen_app_key([1; 16]);
+    assert_eq!(root, RootKey::from_gen_app_key([1; 16]));
+    assert_ne!(root, RootKey::from_gen_app_key([2; 16]));
+    assert_ne!(root, RootKey::from_app_key([1; 16]));
 }

@@ -52,6 +52,7 @@ fn fragments_have_a_number_and_their_message_to_themselves() {
     assert_eq!(check(&[0x08, 0x01, 0x00]), Some(Err(FragmentError::Size { got: 0 })));
     assert_eq!(check(&[0x00, 0x08, 0x01, 0x00, 0xAA]), Some(Err(FragmentError::NotAlone)));
     let long = [&[0x08, 0x01, 0x00][..], &[0; 256]].concat();
+    assert_eq!(check(&long[..258]), Some(Ok(())), "FragSize goes up to 255");
     assert_eq!(check(&long), Some(Err(FragmentError::Size { got: 256 })));
 }
 
@@ -128,6 +129,11 @@ fn a_missed_start_is_an_undefined_group_in_version_1() {
     assert!(v2.errors().unwrap().names().eq(["FreqError", "StartMissed"]));
     assert_eq!(v1.errors().unwrap().to_string(), "FreqError | McGroupUndefined");
     assert_eq!((v1.is_ok(), v1.time_to_start()), (false, None));
+    let both = multicast::v1::McClassBSessionAns::refusing(
+        McGroupId::MIN,
+        SessionErrors::START_MISSED | SessionErrors::MC_GROUP_UNDEFINED,
+    );
+    assert_eq!(both.errors(), Some(SessionErrors::MC_GROUP_UNDEFINED));
     let accepted =
         multicast::v1::McClassBSessionAns::accepting(McGroupId::MIN, TimeToStart::saturating(u32::MAX));
     assert_eq!((accepted.is_ok(), accepted.time_to_start()), (true, Some(TimeToStart::MAX)));
@@ -221,4 +227,80 @@ fn error_bits_have_names_and_any_of_them_is_an_error() {
     assert_eq!(names(&[0x03, 0b0000_0100]), (false, vec!["McGroupUndefined"]));
     assert_eq!(names(&[0x05, 0b0010_1000]), (false, vec!["FreqError", "StartMissed"]));
     assert_eq!(names(&[0x05, 0b0100_0000]), (false, vec![]), "an error without a name");
+}
+
+/// A block is whole if nothing is missing and the device complains of nothing.
+#[test]
+fn a_block_is_complete_only_without_an_error() {
+    use fragmentation::{v1, v2};
+
+    let complete = |octets: &[u8]| match v1::Uplink::decode(octets).unwrap() {
+        v1::Uplink::FragSessionStatusAns(answer) => answer.is_complete(),
+        other => panic!("{other:?}"),
+    };
+    assert!(complete(&[0x01, 9, 0, 0, 0]));
+    assert!(!complete(&[0x01, 9, 0, 1, 0]), "a fragment is missing");
+    assert!(!complete(&[0x01, 9, 0, 0, 1]), "its memory was too small");
+    assert!(!complete(&[0x01, 9, 0, 1, 1]));
+
+    let status = |octets: &[u8]| match v2::Uplink::decode(octets).unwrap() {
+        v2::Uplink::FragSessionStatusAns(answer) => (answer.is_ok(), answer.is_complete()),
+        other => panic!("{other:?}"),
+    };
+    assert_eq!(status(&[0x01, 0b000, 9, 0, 0]), (true, true));
+    assert_eq!(status(&[0x01, 0b000, 9, 0, 1]), (true, false));
+    for error in [0b001, 0b010, 0b100] {
+        assert_eq!(status(&[0x01, error, 9, 0, 0]), (false, false), "status {error:03b}");
+    }
+    assert_eq!(status(&[0x01, 0b100]), (false, false));
+}
+
+/// A device that reboots at once has no time to answer (TS006-1.0.0 §2.3, §2.4), and one that answers 0 will not.
+#[test]
+fn reboots_are_answered_unless_they_are_at_once() {
+    use fuota_proto::firmware::v1::{
+        DevRebootCountdownAns, DevRebootCountdownReq, DevRebootTimeAns, DevRebootTimeReq,
+    };
+    use fuota_proto::{Countdown, GpsSeconds};
+
+    let at = |seconds| DevRebootTimeReq { reboot_time: GpsSeconds(seconds) };
+    assert!(!DevRebootTimeReq::NOW.is_answered());
+    assert!(DevRebootTimeReq::CANCEL.is_answered() && at(1).is_answered());
+    assert!(!DevRebootTimeAns::CANNOT.is_ok());
+    assert!(DevRebootTimeAns::CANCELLED.is_ok() && DevRebootTimeAns { reboot_time: 1 }.is_ok());
+
+    let after = |countdown| DevRebootCountdownReq { countdown };
+    assert!(!after(Countdown::ZERO).is_answered() && after(Countdown::CANCEL).is_answered());
+    let answer = |countdown| DevRebootCountdownAns { countdown };
+    assert!(!answer(Countdown::ZERO).is_ok() && answer(Countdown::CANCEL).is_ok());
+}
+
+/// As long as a command can be: so much room serves for any, and an octet less takes nothing of it.
+fn longest<'a, C: fuota_proto::Command<'a>>(command: &C) {
+    let mut buffer = vec![0; C::MAX_LEN];
+    assert_eq!((command.encoded_len(), command.encode_to_slice(&mut buffer)), (C::MAX_LEN, Ok(C::MAX_LEN)));
+    let mut short = fuota_proto::Writer::new(&mut buffer[1..]);
+    let refused = fuota_proto::EncodeError::BufferTooSmall { needed: C::MAX_LEN, available: C::MAX_LEN - 1 };
+    assert_eq!((command.encode(&mut short), short.written()), (Err(refused), &[][..]));
+}
+
+#[test]
+fn commands_of_several_lengths_are_at_most_as_long_as_they_say() {
+    use fuota_proto::multi_package::v1::{DevPackageAns, MultiPackBufferFrag, PackageItem};
+    use fuota_proto::{FragIndex, FragN, McAddr, NbTotalGroups};
+
+    let data = [0xAA; 255];
+    longest(&fragmentation::DataFragment { frag_index: FragIndex::MIN, n: FragN::MIN, data: &data });
+    longest(&MultiPackBufferFrag { base_byte: 0, data: &data[..128] });
+    let item = PackageItem { package_identifier: 1, package_version: 2, port: 202 };
+    longest(&DevPackageAns { items: [item; 15].into_iter().collect() });
+    let groups = McGroupId::ALL.map(|mc_group_id| multicast::GroupItem {
+        mc_group_id,
+        mc_addr: McAddr(u32::from(mc_group_id.get())),
+    });
+    longest(&multicast::McGroupStatusAns::new(NbTotalGroups::MAX, &groups).unwrap());
+    longest(&multicast::v2::McClassCSessionAns::accepting(McGroupId::MAX, TimeToStart::MAX));
+    let status = fragmentation::v2::Uplink::decode(&[0x01, 0, 0xFF, 0xFF, 0xFF]).unwrap();
+    let fragmentation::v2::Uplink::FragSessionStatusAns(status) = status else { panic!("{status:?}") };
+    longest(&status);
 }

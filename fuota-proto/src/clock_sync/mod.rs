@@ -47,7 +47,7 @@ impl AppTimeAns {
     #[must_use]
     pub fn correcting(device_time: GpsSeconds, true_time: u64, token: TimeToken) -> Self {
         let difference = i128::from(true_time) - i128::from(device_time.get());
-        let saturated = if difference < 0 { i32::MIN } else { i32::MAX };
+        let saturated = if difference.is_negative() { i32::MIN } else { i32::MAX };
         Self { time_correction: i32::try_from(difference).unwrap_or(saturated), token_ans: token }
     }
 

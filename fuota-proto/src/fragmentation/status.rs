@@ -49,9 +49,9 @@ pub struct FragSessionReport {
 }
 
 impl FragSessionStatusAns {
-    const MEMORY_ERROR: u8 = 1 << 0;
-    const MIC_ERROR: u8 = 1 << 1;
-    const DOES_NOT_EXIST: u8 = 1 << 2;
+    const MEMORY_ERROR: u8 = 0b0000_0001;
+    const MIC_ERROR: u8 = 0b0000_0010;
+    const DOES_NOT_EXIST: u8 = 0b0000_0100;
     const SHORT_LEN: usize = 2;
     const REPORT_LEN: usize = 3;
 
