@@ -17,6 +17,9 @@ use crate::code::Code;
 #[derive(Default, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub(super) struct File {
+    /// Checked when it is read; there is one.
+    #[serde(rename = "format")]
+    pub(super) _format: Format,
     pub(super) name: String,
     pub(super) about: String,
     pub(super) seed: Option<u64>,
@@ -29,6 +32,19 @@ pub(super) struct File {
     pub(super) gateways: Vec<Spanned<Gateway>>,
     pub(super) devices: Vec<Spanned<Devices>>,
     pub(super) expect: Expectation,
+}
+
+/// The format that a file is written in. Its number rises when a key goes or changes its meaning.
+#[derive(Clone, Copy, Default, Deserialize)]
+#[serde(try_from = "u64")]
+pub(super) struct Format;
+
+impl TryFrom<u64> for Format {
+    type Error = &'static str;
+
+    fn try_from(format: u64) -> Result<Self, Self::Error> {
+        if format == 1 { Ok(Self) } else { Err("this program reads scenarios of format 1") }
+    }
 }
 
 #[derive(Default, Deserialize)]

@@ -3,10 +3,13 @@
 use std::time::Duration;
 
 use fuota_engine::campaign::io::SessionClass;
+use fuota_engine::campaign::spec::{PackageVersion, Redundancy};
 use fuota_engine::percent::Percent;
+use fuota_proto::Version;
 
 use super::*;
-use crate::scenario::{Link, Outage};
+use crate::scenario::{DeviceGroup, ErrorBit, Link, Outage};
+use crate::world::START;
 
 fn parse(text: &str) -> Result<ScenarioFile, String> {
     ScenarioFile::parse(text, Path::new("some.toml")).map_err(|error| error.to_string())
@@ -35,10 +38,50 @@ fn the_documented_example_is_read() {
     assert_eq!(file.scenario.class, SessionClass::C);
 }
 
+/// What was written in format 1 goes on meaning what it meant.
+#[test]
+fn a_file_of_format_1_is_read() {
+    let file = parse(include_str!("../../../tests/vectors/scenario/format-1.toml")).unwrap();
+    let scenario = &file.scenario;
+    assert_eq!((file.name.as_str(), scenario.seed, scenario.image.len()), ("an-example", 1, 1000));
+    assert_eq!(scenario.redundancy, Redundancy::Fec(Percent::whole(30)));
+    assert_eq!(scenario.max_duration, Duration::from_secs(86_400));
+    assert_eq!(scenario.session_start, Some(START + Duration::from_secs(43_200)));
+    assert_eq!(scenario.config.msg_retries, 4);
+    assert_eq!((scenario.data_rate.get(), scenario.uplink_data_rate.get()), (5, 5));
+    assert_eq!(scenario.backhaul.copies, 1);
+    assert_eq!(scenario.gateways[0].outages.len(), 2);
+    let expected = DeviceGroup {
+        name: "indoor".into(),
+        downlink: Link::Independent { loss: 0.1 },
+        uplink: Link::Independent { loss: 0.05 },
+        clock_drift_ppm: 20.0,
+        clock_synced: Duration::from_secs(86_400),
+        decoder_lost: Some(60),
+        package_version: Some(PackageVersion::V1),
+        refuses: vec![(ErrorBit::Memory, 0.02)],
+        boots: Some(Version::from_parts([2, 0, 0, 0])),
+        joins: scenario.fleet[0].joins,
+        absent: scenario.fleet[0].absent,
+        reboots: scenario.fleet[0].reboots,
+        ..DeviceGroup::default()
+    };
+    assert_eq!(scenario.fleet, [expected]);
+    let DeviceGroup { joins: Some(joins), absent: Some(absent), reboots: Some(reboots), .. } =
+        &scenario.fleet[0]
+    else {
+        panic!("{:?}", scenario.fleet)
+    };
+    assert_eq!((joins.share, absent.share, reboots.share), (0.1, 0.1, 0.05));
+    assert_eq!(file.expect.groups["indoor"], [950, 1000]);
+    assert_eq!(file.expect.data_phase_s, Some(1101.038_336));
+}
+
 #[test]
 fn every_mistake_is_told_with_its_line_and_what_would_be_right() {
     for (text, line, part) in [
         ("sead = 1", 1, "unknown field `sead`, expected one of"),
+        ("\nformat = 2", 2, "this program reads scenarios of format 1"),
         ("[radio]\ndr = 16", 2, "a data rate from 0 to 15 is expected, not 16"),
         ("[radio]\n\nregion = \"MARS\"", 3, "\"EU868\", \"US915\" or \"AS923\" is expected, not MARS"),
         ("[radio]\ndwell_time = 1", 2, "EU868 leaves no choice"),

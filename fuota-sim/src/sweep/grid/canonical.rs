@@ -9,7 +9,7 @@ use toml::{Table, Value};
 /// Keys that name a file.
 const FILES: [&str; 2] = ["image", "trace"];
 /// Keys that change nothing of what happens, and the seed, which stands beside.
-const LEFT_OUT: [&str; 4] = ["name", "about", "seed", "expect"];
+const LEFT_OUT: [&str; 5] = ["format", "name", "about", "seed", "expect"];
 
 /// A file that a scenario names, and that cannot be read.
 pub(super) type Unreadable = (PathBuf, std::io::Error);
@@ -58,7 +58,9 @@ mod tests {
 
     #[test]
     fn the_form_of_a_file_does_not_matter_and_what_happens_does() {
-        let scenario = hash("name = \"a\"\nseed = 3\n[radio]\ndr = 5\nclass = \"C\"\n[campaign]\nparity = 3");
+        let scenario = hash(
+            "format = 1\nname = \"a\"\nseed = 3\n[radio]\ndr = 5\nclass = \"C\"\n[campaign]\nparity = 3",
+        );
         assert_eq!(scenario, hash("campaign = { parity = 3 } # much\nradio.class = 'C'\nradio.dr = 5"));
         assert_ne!(scenario, hash("campaign = { parity = 4 }\nradio.class = 'C'\nradio.dr = 5"));
     }
