@@ -163,6 +163,15 @@ mod tests {
     use super::*;
 
     #[test]
+    fn a_bit_is_set_once_and_nowhere_beyond_the_end() {
+        let mut words = [0, 1 << 3];
+        assert!(set(&mut words, 5) && !set(&mut words, 5));
+        assert!(!set(&mut words, 35) && set(&mut words, 36));
+        assert!(!set(&mut words, 64));
+        assert_eq!(words, [1 << 5, 0b11 << 3]);
+    }
+
+    #[test]
     fn ones_are_walked_in_order() {
         let words = [1 << 31, 0, 0b101];
         assert!(Ones::new(&words).eq([31, 64, 66]));

@@ -207,6 +207,9 @@ mod tests {
         assert_eq!(Geometry::new(10, 0), Err(FecError::ZeroFragSize));
         assert_eq!(Geometry::new(16384, 1), Err(FecError::NbFragOutOfRange { got: 16384, max: 16383 }));
         assert_eq!(Geometry::from_session(0, 1, 0), Err(FecError::NbFragOutOfRange { got: 0, max: 16383 }));
+        let beyond = Err(FecError::NbFragOutOfRange { got: 16384, max: 16383 });
+        assert_eq!(Geometry::from_session(16384, 1, 0), beyond);
+        assert!(Geometry::from_session(16383, 1, 0).is_ok());
         assert_eq!(
             Geometry::from_session(1, 7, 7),
             Err(FecError::PaddingTooLong { padding: 7, frag_size: 7 })
@@ -224,5 +227,14 @@ mod tests {
         assert_eq!(kind(10), FragmentKind::Uncoded(9));
         assert_eq!(kind(11), FragmentKind::Parity(NonZeroU16::new(1).unwrap()));
         assert_eq!(max_parity(10), 16373);
+        assert_eq!(FragmentNumber::uncoded(9), FragmentNumber::new(10));
+        assert_eq!(FragmentNumber::uncoded(16383), None);
+    }
+
+    #[test]
+    fn a_row_has_a_bit_for_each_uncoded_fragment() {
+        for (nb_frag, words) in [(1, 1), (32, 1), (33, 2), (16383, 512)] {
+            assert_eq!(Geometry::from_session(nb_frag, 1, 0).unwrap().row_words(), words, "{nb_frag}");
+        }
     }
 }

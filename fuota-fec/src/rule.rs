@@ -110,6 +110,19 @@ mod tests {
     use super::*;
 
     #[test]
+    fn a_row_takes_no_less_room_than_it_has_words_and_clears_the_rest() {
+        let first = NonZeroU16::MIN;
+        let (mut exact, mut longer) = ([0; 2], [u32::MAX; 3]);
+        assert_eq!(
+            ParityRule::V2.row(40, first, &mut exact[..1]),
+            Err(FecError::RowLength { expected: 2, got: 1 })
+        );
+        assert_eq!(ParityRule::V2.row(40, first, &mut exact), Ok(()));
+        assert_eq!(ParityRule::V2.row(40, first, &mut longer), Ok(()));
+        assert_eq!((&longer[..2], longer[2]), (&exact[..], 0));
+    }
+
+    #[test]
     fn remainders_are_those_of_division() {
         for divisor in (2..300).chain([1000, 1024, 1025, 4095, 8191, 8193, 16383]) {
             let fast = Divisor::new(NonZeroU32::new(divisor).unwrap());

@@ -215,7 +215,7 @@ macro_rules! octets {
         pub struct $name(pub [u8; $len]);
 
         impl $crate::field::Field for $name {
-            const BITS: usize = 8 * $len;
+            const BITS: usize = <[u8; $len] as $crate::field::Field>::BITS;
 
             #[inline]
             fn load(body: &[u8], at: usize) -> Self {

@@ -131,9 +131,9 @@ fn a_missed_start_is_an_undefined_group_in_version_1() {
     assert_eq!((v1.is_ok(), v1.time_to_start()), (false, None));
     let both = multicast::v1::McClassBSessionAns::refusing(
         McGroupId::MIN,
-        SessionErrors::START_MISSED | SessionErrors::MC_GROUP_UNDEFINED,
+        SessionErrors::START_MISSED | SessionErrors::MC_GROUP_UNDEFINED | SessionErrors::DR_ERROR,
     );
-    assert_eq!(both.errors(), Some(SessionErrors::MC_GROUP_UNDEFINED));
+    assert_eq!(both.errors(), Some(SessionErrors::MC_GROUP_UNDEFINED | SessionErrors::DR_ERROR));
     let accepted =
         multicast::v1::McClassBSessionAns::accepting(McGroupId::MIN, TimeToStart::saturating(u32::MAX));
     assert_eq!((accepted.is_ok(), accepted.time_to_start()), (true, Some(TimeToStart::MAX)));

@@ -71,3 +71,21 @@ pub enum Progress {
     /// The data block is whole.
     Complete,
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Two sets of all fragments, and a matrix over the lost ones.
+    #[test]
+    fn the_memory_asked_for_is_that_of_the_documentation() {
+        // Triangular: row i has i bits, in halves of words.
+        assert_eq!(words(Mode::Triangular, 64, 0), 4);
+        assert_eq!(words(Mode::Triangular, 64, 32), 4 + (16 + 32) / 2);
+        assert_eq!(words(Mode::Triangular, 1000, 100), 64 + 182);
+        // Deferred: an equation and a parity slot for each, spare slots, and a row for each and one to work in.
+        let spare = usize::from(SPARE_PARITY);
+        assert_eq!(words(Mode::Deferred, 64, 0), 4 + spare.div_ceil(2) + 1);
+        assert_eq!(words(Mode::Deferred, 64, 32), 4 + (64 + spare + 33 * 2).div_ceil(2) + 1);
+    }
+}

@@ -136,3 +136,26 @@ fn without_padding(geometry: Geometry, index: u16, octets: &[u8]) -> &[u8] {
     let padding = if index + 1 == geometry.nb_frag() { usize::from(geometry.padding()) } else { 0 };
     octets.get(..octets.len().saturating_sub(padding)).unwrap_or(octets)
 }
+
+#[cfg(all(test, feature = "alloc"))]
+mod tests {
+    use super::*;
+    use crate::{Encoder, FragmentNumber};
+
+    #[test]
+    fn the_data_block_is_handed_out_without_its_padding() {
+        let image: alloc::vec::Vec<u8> = (0..23).collect();
+        let geometry = Geometry::new(image.len(), 5).unwrap();
+        let encoder = Encoder::new(geometry, ParityRule::V1, &image).unwrap();
+        let mut store = MemoryStore::new(geometry);
+        for index in 0..geometry.nb_frag() {
+            let (n, mut fragment) = (FragmentNumber::uncoded(index).unwrap(), [0; 5]);
+            encoder.fragment(n, &mut fragment).unwrap();
+            store.load(&fragment);
+            store.save(0, Slot::Data(index), Entry::Fragment(n)).unwrap();
+        }
+        let mut pieces = alloc::vec::Vec::new();
+        for_each_piece(&mut store, geometry, |piece| pieces.push(piece.to_vec())).unwrap();
+        assert_eq!((pieces.len(), pieces.concat()), (5, image));
+    }
+}

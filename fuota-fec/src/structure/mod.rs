@@ -92,3 +92,46 @@ impl Weakness {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::*;
+
+    fn has(weakness: Weakness, rule: ParityRule, nb_frag: u16) -> bool {
+        weaknesses(rule, nb_frag).any(|found| found == weakness)
+    }
+
+    #[test]
+    fn each_weakness_begins_and_ends_where_it_says() {
+        use ParityRule::{V1, V2};
+
+        assert!(has(Weakness::NoParity, V1, 1) && !has(Weakness::NoParity, V1, 2));
+        assert_eq!([1, 2, 3, 4].map(|m| has(Weakness::Copies, V1, m)), [false, true, true, false]);
+        assert!(has(Weakness::Few, V1, 19) && !has(Weakness::Few, V1, 20));
+        // Half of M draws: of 4 or 5 fragments two, of 6 or 7 three. None at all are no parity, not an even one.
+        assert_eq!(
+            [1, 4, 5, 6, 7, 8].map(|m| has(Weakness::EvenWeight, V2, m)),
+            [false, true, true, false, false, true]
+        );
+        assert!(!has(Weakness::EvenWeight, V1, 8));
+        assert_eq!(
+            [32, 96, 47, 144, 48].map(|m| has(Weakness::NearTwins, V1, m)),
+            [false, true, true, true, false]
+        );
+        assert_eq!([64, 192, 128, 193].map(|m| has(Weakness::Twins, V1, m)), [false, true, false, false]);
+    }
+
+    #[test]
+    fn each_weakness_is_told_in_words_of_its_own() {
+        let told: BTreeSet<_> = [1, 2, 4, 50, 96, 192]
+            .into_iter()
+            .flat_map(|m| weaknesses(ParityRule::V1, m).chain(weaknesses(ParityRule::V2, m)))
+            .map(|weakness| (std::format!("{weakness:?}"), std::format!("{weakness}")))
+            .collect();
+        let words: BTreeSet<_> = told.iter().map(|(_, words)| words).collect();
+        assert_eq!((told.len(), words.len()), (7, 7), "{told:?}");
+        assert!(words.iter().all(|words| !words.is_empty()));
+    }
+}
