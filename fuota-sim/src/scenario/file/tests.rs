@@ -74,7 +74,7 @@ fn a_file_of_format_1_is_read() {
     };
     assert_eq!((joins.share, absent.share, reboots.share), (0.1, 0.1, 0.05));
     assert_eq!(file.expect.groups["indoor"], [950, 1000]);
-    assert_eq!(file.expect.data_phase_s, Some(1101.038_336));
+    assert_eq!(file.expect.data_phase_s, Some(1_101.038_336));
 }
 
 #[test]
