@@ -78,6 +78,7 @@ mod settle;
 #[cfg(feature = "records")]
 mod snapshot;
 pub mod spec;
+mod standing;
 mod stream;
 mod transfer;
 mod tx;
