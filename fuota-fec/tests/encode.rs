@@ -2,7 +2,7 @@
 
 mod common;
 
-use fuota_fec::{Encoder, Geometry};
+use fuota_fec::{Encoder, Geometry, ParityRule, naive};
 use serde::Deserialize;
 
 #[derive(Deserialize)]
@@ -42,5 +42,24 @@ fn all_fragments() {
             all.extend_from_slice(&fragment);
         }
         assert_eq!(common::sha256_hex(&all), case.all_fragments_sha256, "{name}");
+    }
+}
+
+/// The slow twin is held to the same: sizes around a word of a row, an image that does not fill its last fragment.
+#[test]
+fn the_reference_makes_the_same_fragments() {
+    for rule in [ParityRule::V1, ParityRule::V2] {
+        for m in [1_u16, 2, 31, 32, 33, 64, 100] {
+            let image = common::generated("reference", usize::from(m) * 7 - 3);
+            let geometry = Geometry::new(image.len(), 7).unwrap();
+            let encoder = Encoder::new(geometry, rule, &image).unwrap();
+            let uncoded = naive::cut(&image, 7);
+            assert_eq!(uncoded.len(), usize::from(m));
+            for n in 1..=2 * m + 5 {
+                let mut fragment = [0; 7];
+                encoder.fragment(common::number(n), &mut fragment).unwrap();
+                assert_eq!(naive::fragment(rule, &uncoded, n.into()), fragment, "{rule:?}, M = {m}, N = {n}");
+            }
+        }
     }
 }
