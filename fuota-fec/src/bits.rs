@@ -115,22 +115,72 @@ pub(crate) fn low(word: u32) -> u16 {
     word.trailing_zeros() as u16
 }
 
+/// The last one below `end`.
+pub(crate) fn last_one(halves: &[u16], end: u16) -> Option<u16> {
+    let mut base = end & !15;
+    let mut mask = (1 << (end % 16)) - 1;
+    loop {
+        let ones = halves.get(usize::from(base / 16)).map_or(0, |half| half & mask);
+        if ones != 0 {
+            return Some(base + high(ones));
+        }
+        base = base.checked_sub(16)?;
+        mask = u16::MAX;
+    }
+}
+
+/// The highest one of a word that is not 0.
+#[expect(clippy::cast_possible_truncation, reason = "a word has 16 bits")]
+fn high(word: u16) -> u16 {
+    15 - word.leading_zeros() as u16
+}
+
+/// The lowest one of a long word that is not 0.
+#[cfg(feature = "std")]
+#[expect(clippy::cast_possible_truncation, reason = "a word has 64 bits")]
+pub(crate) fn low_of_64(word: u64) -> u16 {
+    word.trailing_zeros() as u16
+}
+
+/// Positions of the zeros, in ascending order.
+#[cfg(feature = "std")]
+pub(crate) fn zeros(words: &[u32]) -> impl Iterator<Item = u16> {
+    let of_word = |(base, word): (u16, &u32)| {
+        let word = *word;
+        (0..32).filter(move |bit| word >> bit & 1 == 0).map(move |bit| base + bit)
+    };
+    (0..).step_by(32).zip(words).flat_map(of_word)
+}
+
 /// Squeezes `row` onto the positions where `known` has zeros: bit j of its [`halves`] becomes the bit at the j-th
 /// zero, and all others are cleared.
 pub(crate) fn squeeze(row: &mut [u32], known: &[u32]) {
-    let mut column = 0;
+    let (mut column, mut half) = (0, 0);
     for (index, known) in known.iter().enumerate() {
-        // No more columns than positions: what is set lies in words that have been taken.
+        // No more columns than positions: what is written lies in words that have been taken.
         let word = row.get_mut(index).map_or(0, core::mem::take);
         let mut zeros = !known;
         while zeros != 0 {
             let lowest = zeros & zeros.wrapping_neg();
             zeros ^= lowest;
-            if word & lowest != 0 {
-                flip(halves(row), column);
-            }
+            // Rows are random: a branch here would be foreseen half the time.
+            half |= u16::from(word & lowest != 0) << (column % 16);
             column += 1;
+            if column % 16 == 0 {
+                put(row, column / 16 - 1, half);
+                half = 0;
+            }
         }
+    }
+    if column % 16 != 0 {
+        put(row, column / 16, half);
+    }
+}
+
+/// Writes a word of the [`halves`].
+fn put(words: &mut [u32], index: usize, half: u16) {
+    if let Some(place) = halves(words).get_mut(index) {
+        *place = half;
     }
 }
 
@@ -160,6 +210,8 @@ pub(crate) fn add<T: Copy + BitXorAssign>(target: &mut [T], source: &[T]) {
 
 #[cfg(test)]
 mod tests {
+    use std::vec::Vec;
+
     use super::*;
 
     #[test]
@@ -199,5 +251,40 @@ mod tests {
         let squeezed = halves(&mut row);
         assert_eq!(squeezed, [0xdbe5, 0x0dea, 0, 0, 0, 0]);
         assert!(has(squeezed, 0) && !has(squeezed, 1) && has(squeezed, 27) && !has(squeezed, 500));
+    }
+
+    /// Against looking at one bit after the other, for every number of zeros.
+    #[test]
+    fn squeezing_is_picking_one_by_one() {
+        let mut state = 1_u32;
+        let mut random = || {
+            state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+            state ^ state >> 15
+        };
+        for round in 0..200 {
+            let known: [u32; 5] =
+                core::array::from_fn(|_| random() | if round % 2 == 0 { random() } else { 0 });
+            let row: [u32; 5] = core::array::from_fn(|_| random());
+            let mut squeezed = row;
+            squeeze(&mut squeezed, &known);
+            let zeros: Vec<u16> = (0..160).filter(|position| !get(&known, *position)).collect();
+            for (column, position) in (0..).zip(&zeros) {
+                assert_eq!(has(halves(&mut squeezed), column), get(&row, *position));
+            }
+            for column in u16::try_from(zeros.len()).unwrap()..160 {
+                assert!(!has(halves(&mut squeezed), column));
+            }
+        }
+    }
+
+    #[test]
+    fn the_last_one_is_found_below_every_end() {
+        let halves = [0x8001, 0, 0x0012];
+        for end in 0..48 {
+            let expected = (0..end).rev().find(|position| has(&halves, *position));
+            assert_eq!(last_one(&halves, end), expected, "below {end}");
+        }
+        assert_eq!(last_one(&halves, 4_000), Some(36));
+        assert_eq!(last_one(&[], 20), None);
     }
 }

@@ -6,6 +6,8 @@
 
 #![allow(clippy::cast_possible_truncation, reason = "bits are picked from wider words on purpose")]
 
+#[cfg(feature = "std")]
+mod add_lines;
 #[cfg(all(feature = "std", target_arch = "x86_64"))]
 mod affine;
 mod decoder;
@@ -18,9 +20,9 @@ mod ranks;
 mod remainder;
 mod rows;
 mod simd;
-#[cfg(feature = "std")]
-mod xor_all;
 
+#[cfg(feature = "std")]
+pub(crate) use add_lines::add_lines;
 pub use decoder::{DecodeError, decode};
 #[cfg(feature = "std")]
 pub use encoder::encode_on_all_cores;
@@ -28,5 +30,3 @@ pub use encoder::{encode, encode_plainly, encode_with};
 pub use ranks::{ParityColumns, RankScratch};
 pub use rows::ParityRows;
 pub use simd::Registers;
-#[cfg(feature = "std")]
-pub(crate) use xor_all::xor_all;

@@ -127,15 +127,14 @@ impl<W: AsRef<[u32]> + AsMut<[u32]>> Decoder<W> {
         fragment: &[u8],
         store: &mut S,
     ) -> Result<Progress, InsertError<S::Error>> {
-        let arrival = self.arrive(n)?;
-        store.load(fragment);
-        match arrival {
+        match self.arrive(n)? {
             Arrival::Plain(index) => {
-                store.save(0, Slot::Data(index), Entry::Fragment(n)).map_err(InsertError::Store)?;
+                let (slot, entry) = (Slot::Data(index), Entry::Fragment(n));
+                store.keep(fragment, slot, entry).map_err(InsertError::Store)?;
                 self.core.count_plain(index);
                 return Ok(self.core.progress(self.core.needed()));
             }
-            Arrival::Row => {}
+            Arrival::Row => store.load(fragment),
             Arrival::Repeat | Arrival::TooEarly => return Ok(Progress::Redundant),
         }
         if !self.takes_row(n, store) {
@@ -173,10 +172,9 @@ impl<W: AsRef<[u32]> + AsMut<[u32]>> Decoder<W> {
         let lost = self.core.lost;
         let Parts { row, matrix, .. } = self.core.parts();
         let (row, matrix) = (bits::halves(row), bits::halves(matrix));
-        for column in (0..lost).rev() {
-            if !bits::has(row, column) {
-                continue;
-            }
+        let mut end = lost;
+        while let Some(column) = bits::last_one(row, end) {
+            end = column;
             let slot = Slot::Parity(column);
             let stored = matrix.get_mut(triangle::row(column)).unwrap_or_default();
             if !bits::has(stored, column) {
@@ -199,25 +197,9 @@ impl<W: AsRef<[u32]> + AsMut<[u32]>> Decoder<W> {
         store.xor_slot(Slot::Parity(column), 0)?;
         let Parts { known, matrix, .. } = self.core.parts();
         let row = bits::halves(matrix).get(triangle::row(column)).unwrap_or_default();
-        let (mut left, mut base) = (0, 0);
-        for known in known.iter() {
-            let mut zeros = !known;
-            while zeros != 0 {
-                if bits::has(row, left) {
-                    let position = base + bits::low(zeros);
-                    let slot = Slot::Data(position);
-                    if left == column {
-                        store.save(0, slot, Entry::Solved(position))?;
-                        self.core.solved += 1;
-                        return Ok(());
-                    }
-                    store.xor_slot(slot, 0)?;
-                }
-                zeros &= zeros - 1;
-                left += 1;
-            }
-            base += 32;
-        }
+        let position = store.xor_solved(row, known, column)?;
+        store.save(0, Slot::Data(position), Entry::Solved(position))?;
+        self.core.solved += 1;
         Ok(())
     }
 

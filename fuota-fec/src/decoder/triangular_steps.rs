@@ -165,7 +165,7 @@ impl<W: AsRef<[u32]> + AsMut<[u32]>> Decoder<W> {
     fn take_off_row(&mut self, n: FragmentNumber, end: u16) -> Option<(Op, UnderWay)> {
         let Parts { row, matrix, .. } = self.core.parts();
         let row = bits::halves(row);
-        let Some(column) = (0..end).rev().find(|column| bits::has(row, *column)) else {
+        let Some(column) = bits::last_one(row, end) else {
             self.under_way = UnderWay::Redundant;
             return None;
         };

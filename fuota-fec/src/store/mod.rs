@@ -6,6 +6,8 @@ mod flash;
 mod memory;
 mod rank;
 #[cfg(feature = "std")]
+mod shared_block;
+#[cfg(feature = "std")]
 mod sharing;
 mod slice;
 
@@ -15,7 +17,9 @@ pub use flash::{AsyncFlashStore, FlashError, FlashSession, FlashStore};
 pub use memory::MemoryStore;
 pub use rank::RankOnly;
 #[cfg(feature = "std")]
-pub use sharing::{SharedBlock, SharingStore};
+pub use shared_block::SharedBlock;
+#[cfg(feature = "std")]
+pub use sharing::SharingStore;
 pub use slice::{NoSuchSlot, SliceStore};
 
 use core::num::NonZeroU16;
@@ -56,6 +60,16 @@ pub trait FragmentStore {
     /// Puts a received fragment into accumulator 0.
     fn load(&mut self, fragment: &[u8]);
 
+    /// Writes a received fragment to a slot as it came: [`load`](Self::load) and [`save`](Self::save) in one, after
+    /// which nothing is asked of accumulator 0. A store that need not load it saves a copy here.
+    ///
+    /// # Errors
+    /// Those of the medium.
+    fn keep(&mut self, fragment: &[u8], slot: Slot, entry: Entry) -> Result<(), Self::Error> {
+        self.load(fragment);
+        self.save(0, slot, entry)
+    }
+
     /// Fills the read buffer from a slot.
     ///
     /// # Errors
@@ -94,6 +108,32 @@ pub trait FragmentStore {
             base += 32;
         }
         Ok(())
+    }
+
+    /// Adds to accumulator 0 what `row` picks of the first `column` lost fragments, which are at the zeros of `known`: bit
+    /// i of word i / 16 of `row` stands for the data slot at zero number i. All of them are solved and stored. Returns
+    /// the 0-based place of zero number `column`, the lost fragment that is being solved for; 0 if there is none.
+    ///
+    /// # Errors
+    /// Those of the medium.
+    fn xor_solved(&mut self, row: &[u16], known: &[u32], column: u16) -> Result<u16, Self::Error> {
+        let (mut left, mut base) = (0, 0);
+        for known in known {
+            let mut zeros = !known;
+            while zeros != 0 {
+                let position = base + bits::low(zeros);
+                if left == column {
+                    return Ok(position);
+                }
+                if bits::has(row, left) {
+                    self.xor_slot(Slot::Data(position), 0)?;
+                }
+                zeros &= zeros - 1;
+                left += 1;
+            }
+            base += 32;
+        }
+        Ok(0)
     }
 
     /// Writes the row of parity fragment `k` over `nb_frag` uncoded ones, as [`ParityRule::row`] does, into a buffer of

@@ -277,6 +277,13 @@ impl FragmentStore for BlockStore {
         }
     }
 
+    fn keep(&mut self, fragment: &[u8], slot: Slot, entry: Entry) -> Result<(), Infallible> {
+        match self {
+            Self::Bytes(store) => store.keep(fragment, slot, entry),
+            Self::Rank(_) => Ok(()),
+        }
+    }
+
     fn read(&mut self, slot: Slot) -> Result<(), Infallible> {
         match self {
             Self::Bytes(store) => store.read(slot),
@@ -308,6 +315,14 @@ impl FragmentStore for BlockStore {
         match self {
             Self::Bytes(store) => store.xor_common(row, known),
             Self::Rank(_) => Ok(()),
+        }
+    }
+
+    fn xor_solved(&mut self, row: &[u16], known: &[u32], column: u16) -> Result<u16, Infallible> {
+        match self {
+            Self::Bytes(store) => store.xor_solved(row, known, column),
+            // Nothing is written there.
+            Self::Rank(_) => Ok(0),
         }
     }
 
