@@ -88,6 +88,7 @@ impl Reception {
     }
 
     /// Whether a radio that listens there for frames of this address hears it.
+    #[inline]
     pub(crate) fn is_heard(&mut self, window: &Window, mc_addr: McAddr) -> bool {
         let there = window.frequency == self.place.frequency && window.data_rate == self.place.data_rate;
         there
@@ -108,13 +109,22 @@ impl Reception {
     }
 
     /// What the frame holds for a device with these keys, the context of that number, that expects this counter.
+    #[inline]
     pub(crate) fn open(&mut self, context: usize, keys: &FrameKeys, fcnt: u32) -> Option<&Opened> {
+        // Nearly all devices have the same context and counter.
+        let first =
+            self.opened.first().is_some_and(|(other, counter, _)| (*other, *counter) == (context, fcnt));
+        let index = if first { 0 } else { self.opened_by(context, keys, fcnt) };
+        self.opened.get(index)?.2.as_ref()
+    }
+
+    /// Where it is noted what the frame opens to.
+    fn opened_by(&mut self, context: usize, keys: &FrameKeys, fcnt: u32) -> usize {
         let known = self.opened.iter().position(|(other, counter, _)| (*other, *counter) == (context, fcnt));
-        let index = known.unwrap_or_else(|| {
+        known.unwrap_or_else(|| {
             self.opened.push((context, fcnt, keys.open(fcnt, &self.octets)));
             self.opened.len() - 1
-        });
-        self.opened.get(index)?.2.as_ref()
+        })
     }
 }
 

@@ -264,7 +264,7 @@ impl<P: Platform, const GROUPS: usize, const SESSIONS: usize> DeviceSession<P, G
 
     /// Closes the windows of groups that have nothing more to bring, once the server has been told.
     fn leave_groups(&mut self, fed_by: GroupMask) {
-        if !self.fragmentation.needs_any_of(fed_by) {
+        if !fed_by.is_empty() && !self.fragmentation.needs_any_of(fed_by) {
             self.multicast.leave(fed_by);
         }
     }

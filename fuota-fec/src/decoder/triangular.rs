@@ -52,6 +52,7 @@ impl<W: AsRef<[u32]> + AsMut<[u32]>> Decoder<W> {
     /// # Errors
     /// Those of [`receive`](Self::receive) and [`solve`](Self::solve): if the store fails while the lost
     /// fragments are solved for, the fragment has counted and [`solve`](Self::solve) goes on.
+    #[inline]
     pub fn insert<S: FragmentStore>(
         &mut self,
         n: FragmentNumber,
@@ -121,6 +122,7 @@ impl<W: AsRef<[u32]> + AsMut<[u32]>> Decoder<W> {
     }
 
     /// [`receive`](Self::receive) without the length.
+    #[inline]
     fn take<S: FragmentStore>(
         &mut self,
         n: FragmentNumber,
@@ -132,16 +134,26 @@ impl<W: AsRef<[u32]> + AsMut<[u32]>> Decoder<W> {
                 let (slot, entry) = (Slot::Data(index), Entry::Fragment(n));
                 store.keep(fragment, slot, entry).map_err(InsertError::Store)?;
                 self.core.count_plain(index);
-                return Ok(self.core.progress(self.core.needed()));
+                Ok(self.core.progress(self.core.needed()))
             }
-            Arrival::Row => store.load(fragment),
-            Arrival::Repeat | Arrival::TooEarly => return Ok(Progress::Redundant),
+            Arrival::Row => self.take_row(n, fragment, store),
+            Arrival::Repeat | Arrival::TooEarly => Ok(Progress::Redundant),
         }
+    }
+
+    /// [`take`](Self::take) of a fragment that is a row over the lost ones.
+    #[inline(never)]
+    fn take_row<S: FragmentStore>(
+        &mut self,
+        n: FragmentNumber,
+        fragment: &[u8],
+        store: &mut S,
+    ) -> Result<Progress, InsertError<S::Error>> {
+        store.load(fragment);
         if !self.takes_row(n, store) {
             self.core.draw(n.get());
         }
-        self.add_known(store).map_err(InsertError::Store)?;
-        self.core.squeeze();
+        self.take_off_known(store).map_err(InsertError::Store)?;
         match self.eliminate(n, store).map_err(InsertError::Store)? {
             true => Ok(self.core.progress(self.core.needed())),
             false => Ok(Progress::Redundant),
@@ -157,13 +169,13 @@ impl<W: AsRef<[u32]> + AsMut<[u32]>> Decoder<W> {
         }
     }
 
-    /// Adds the known fragments of the row under way to what has been loaded.
+    /// Takes the known fragments of the row under way off what has been loaded, and off the row.
     ///
     /// This and what follows are calls, so that the stack holds the variables of one of them at a time.
     #[inline(never)]
-    fn add_known<S: FragmentStore>(&mut self, store: &mut S) -> Result<(), S::Error> {
+    fn take_off_known<S: FragmentStore>(&mut self, store: &mut S) -> Result<(), S::Error> {
         let Parts { known, row, .. } = self.core.parts();
-        store.xor_common(row, known)
+        store.take_off_known(row, known)
     }
 
     /// Takes the rows that are there off the row under way, and keeps what is left of it, if anything is.

@@ -104,9 +104,9 @@ impl<W: AsRef<[u32]> + AsMut<[u32]>> Steps for Decoder<W> {
                 (op, UnderWay::Plain { n, index, stored: true })
             }
             UnderWay::Known { n, from, read: true } => (Op::Xor(0), UnderWay::Known { n, from, read: false }),
-            UnderWay::Known { n, from, read: false } => self.take_off_known(n, from)?,
+            UnderWay::Known { n, from, read: false } => self.known_op(n, from)?,
             UnderWay::Reduce { n, end, read: true } => (Op::Xor(0), UnderWay::Reduce { n, end, read: false }),
-            UnderWay::Reduce { n, end, read: false } => self.take_off_row(n, end)?,
+            UnderWay::Reduce { n, end, read: false } => self.row_op(n, end)?,
             UnderWay::Solve { next, read: true } => (Op::Xor(0), UnderWay::Solve { next, read: false }),
             UnderWay::Solve { next, read: false } => self.add_part(next),
             UnderWay::Plain { stored: true, .. }
@@ -153,16 +153,16 @@ impl<W: AsRef<[u32]> + AsMut<[u32]>> Steps for Decoder<W> {
 }
 
 impl<W: AsRef<[u32]> + AsMut<[u32]>> Decoder<W> {
-    fn take_off_known(&mut self, n: FragmentNumber, from: u16) -> Option<(Op, UnderWay)> {
+    fn known_op(&mut self, n: FragmentNumber, from: u16) -> Option<(Op, UnderWay)> {
         let Parts { known, row, .. } = self.core.parts();
         if let Some(index) = bits::next_common(row, known, from) {
             return Some((Op::Read(Slot::Data(index)), UnderWay::Known { n, from: index + 1, read: true }));
         }
         self.core.squeeze();
-        self.take_off_row(n, self.core.lost)
+        self.row_op(n, self.core.lost)
     }
 
-    fn take_off_row(&mut self, n: FragmentNumber, end: u16) -> Option<(Op, UnderWay)> {
+    fn row_op(&mut self, n: FragmentNumber, end: u16) -> Option<(Op, UnderWay)> {
         let Parts { row, matrix, .. } = self.core.parts();
         let row = bits::halves(row);
         let Some(column) = bits::last_one(row, end) else {

@@ -93,11 +93,13 @@ pub trait FragmentStore {
     }
 
     /// Adds to accumulator 0 the data slots at which both sets have a one: bit i of word i / 32 stands for the uncoded
-    /// fragment at 0-based place i. A store that has some of their sums already saves work here.
+    /// fragment at 0-based place i. Squeezes the row onto the others: bit i of word i / 16, in memory of 16 bits each,
+    /// then stands for the place of zero number i of `known`, and all that follows is zero. A store that has some of the
+    /// sums already saves work here.
     ///
     /// # Errors
     /// Those of the medium.
-    fn xor_common(&mut self, row: &[u32], known: &[u32]) -> Result<(), Self::Error> {
+    fn take_off_known(&mut self, row: &mut [u32], known: &[u32]) -> Result<(), Self::Error> {
         let mut base = 0;
         for (row, known) in row.iter().zip(known) {
             let mut ones = row & known;
@@ -107,6 +109,7 @@ pub trait FragmentStore {
             }
             base += 32;
         }
+        bits::squeeze(row, known);
         Ok(())
     }
 

@@ -3,6 +3,7 @@
 use core::convert::Infallible;
 
 use super::{Entry, FragmentStore, Slot};
+use crate::bits;
 
 /// Keeps nothing: the decoder then answers what is missing and when it would be complete.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -22,6 +23,11 @@ impl FragmentStore for RankOnly {
     }
 
     fn xor(&mut self, _acc: u16) {}
+
+    fn take_off_known(&mut self, row: &mut [u32], known: &[u32]) -> Result<(), Infallible> {
+        bits::squeeze(row, known);
+        Ok(())
+    }
 
     fn clear(&mut self, _acc: u16) {}
 

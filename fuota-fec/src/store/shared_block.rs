@@ -76,11 +76,18 @@ impl SharedBlock {
     }
 
     /// What the sender has in a data slot: the fragment, and zeros behind it.
+    #[inline]
     pub(super) fn slot(&self, index: u16) -> Option<&[u8]> {
         slot_of(&self.slots, index, self.stride)
     }
 
+    /// The data block without its padding.
+    pub(super) fn image(&self) -> &[u8] {
+        &self.image
+    }
+
     /// What the sender has in a data slot, without the zeros.
+    #[inline]
     pub(super) fn fragment(&self, index: u16) -> Option<&[u8]> {
         self.slot(index)?.get(..self.geometry.frag_size().into())
     }

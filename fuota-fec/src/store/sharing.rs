@@ -41,10 +41,16 @@ pub struct SharingStore {
     row: (ParityRule, u16),
     /// Places that are about to be added; kept for its memory.
     places: Vec<u16>,
-    /// For which set of known fragments `lost` was worked out.
+    lost: Lost,
+}
+
+/// Where the lost fragments are: the zeros of a set, counted.
+#[derive(Debug, Clone, Default)]
+struct Lost {
     known: Vec<u32>,
-    /// The places of lost fragments.
-    lost: Vec<u16>,
+    places: Vec<u16>,
+    /// Of each place, how many zeros are before it.
+    columns: Vec<u16>,
 }
 
 /// What has been written.
@@ -96,15 +102,19 @@ impl SharingStore {
             buffer: sum(0),
             row: (ParityRule::V1, 0),
             places: Vec::new(),
-            known: Vec::new(),
-            lost: Vec::new(),
+            lost: Lost::default(),
         }
     }
 
     /// Whether the data block is `image`, octet for octet and in length.
     #[must_use]
     pub fn holds(&self, image: &[u8]) -> bool {
-        let geometry = self.slots.block.geometry();
+        let Slots { block, same, .. } = &self.slots;
+        let geometry = block.geometry();
+        // All slots together are the sender's block, with which each was compared when it was written.
+        if bits::zeros(same).next().is_none_or(|zero| zero >= geometry.nb_frag()) {
+            return block.image() == image;
+        }
         let size = usize::from(geometry.frag_size());
         let is_held = |(index, expected): (u16, &[u8])| {
             let held = self.slots.data(index).and_then(|slot| slot.get(..expected.len()));
@@ -138,14 +148,9 @@ impl Slots {
         self.lines.len() / self.block.stride()
     }
 
-    /// What row `k` picks of the known fragments is to be added: chooses the places that are to be, and a sum if the way
-    /// over the whole row is shorter and known to be right.
-    fn choose(
-        &self,
-        (rule, k): (ParityRule, u16),
-        (row, known): (&[u32], &[u32]),
-        places: &mut Vec<u16>,
-    ) -> Option<&[u8]> {
+    /// What row `k` picks of the known fragments is to be added: a sum that comes to the same with all that is not known,
+    /// if the way over the whole row is shorter and known to be right.
+    fn whole(&self, (rule, k): (ParityRule, u16), row: &[u32], known: &[u32]) -> Option<&[u8]> {
         let (mut picked, mut lacking, mut differs) = (0, 1, 0);
         for ((row, known), same) in row.iter().zip(known).zip(&self.same) {
             picked += (row & known).count_ones();
@@ -153,18 +158,7 @@ impl Slots {
             differs |= row & known & !same;
         }
         let whole = (picked > lacking && differs == 0).then(|| self.block.row(rule, k)).flatten();
-        let sum = whole.and_then(|(drawn, sum)| (drawn == row).then_some(sum));
-        places.clear();
-        let mut base = 0;
-        for (row, known) in row.iter().zip(known) {
-            let mut ones = row & if sum.is_some() { !known } else { *known };
-            while ones != 0 {
-                places.push(base + bits::low(ones));
-                ones &= ones - 1;
-            }
-            base += 32;
-        }
-        sum
+        whole.and_then(|(drawn, sum)| (drawn == row).then_some(sum))
     }
 
     /// Octets that a data slot is to hold.
@@ -173,6 +167,47 @@ impl Slots {
             bits::set(&mut self.same, index.into());
         } else {
             self.other.insert(index, octets.to_vec());
+        }
+    }
+}
+
+impl Lost {
+    /// Counts anew if it was for another set.
+    fn update(&mut self, known: &[u32]) {
+        if self.known == known {
+            return;
+        }
+        let Self { known: counted, places, columns } = self;
+        *counted = known.to_vec();
+        places.clear();
+        columns.clear();
+        let mut column = 0;
+        for place in (0..).take(32 * known.len()) {
+            columns.push(column);
+            if !bits::get(known, place) {
+                places.push(place);
+                column += 1;
+            }
+        }
+    }
+
+    fn place(&self, column: u16) -> u16 {
+        self.places.get(usize::from(column)).copied().unwrap_or_default()
+    }
+
+    fn column(&self, place: u16) -> u16 {
+        self.columns.get(usize::from(place)).copied().unwrap_or_default()
+    }
+}
+
+/// Lists where both sets have a one.
+fn list_common(places: &mut Vec<u16>, row: &[u32], other: impl Iterator<Item = u32>) {
+    places.clear();
+    for (base, (row, other)) in (0..).step_by(32).zip(row.iter().zip(other)) {
+        let mut ones = row & other;
+        while ones != 0 {
+            places.push(base + bits::low(ones));
+            ones &= ones - 1;
         }
     }
 }
@@ -229,6 +264,7 @@ impl FragmentStore for SharingStore {
         copy_prefix(&mut self.accumulator.octets, fragment);
     }
 
+    #[inline]
     fn keep(&mut self, fragment: &[u8], slot: Slot, entry: Entry) -> Result<(), Infallible> {
         if let Slot::Data(index) = slot
             && self.slots.block.fragment(index) == Some(fragment)
@@ -264,28 +300,29 @@ impl FragmentStore for SharingStore {
         Ok(())
     }
 
-    fn xor_common(&mut self, row: &[u32], known: &[u32]) -> Result<(), Infallible> {
-        let Self { slots, accumulator: Sum { octets, .. }, row: drawn, places, .. } = self;
-        let sum = slots.choose(*drawn, (row, known), places);
-        let places = places.iter();
-        match sum {
+    fn take_off_known(&mut self, row: &mut [u32], known: &[u32]) -> Result<(), Infallible> {
+        self.lost.update(known);
+        let Self { slots, accumulator: Sum { octets, .. }, row: drawn, places, lost, .. } = self;
+        let sum = slots.whole(*drawn, row, known);
+        if sum.is_none() {
+            list_common(places, row, known.iter().copied());
+            add_lines(octets, places.iter().filter_map(|place| slots.data(*place)));
+        }
+        list_common(places, row, known.iter().map(|known| !known));
+        if let Some(sum) = sum {
             // What is added is unknown, and what the sender has there is a part of the sum.
-            Some(sum) => {
-                let parts = places.filter_map(|place| slots.block.slot(*place));
-                add_lines(octets, core::iter::once(sum).chain(parts));
-            }
-            None => add_lines(octets, places.filter_map(|place| slots.data(*place))),
+            let parts = places.iter().filter_map(|place| slots.block.slot(*place));
+            add_lines(octets, core::iter::once(sum).chain(parts));
+        }
+        row.fill(0);
+        for place in places {
+            bits::flip(bits::halves(row), lost.column(*place));
         }
         Ok(())
     }
 
     fn xor_solved(&mut self, row: &[u16], known: &[u32], column: u16) -> Result<u16, Infallible> {
-        if self.known != known {
-            self.known.clear();
-            self.known.extend_from_slice(known);
-            self.lost.clear();
-            self.lost.extend(bits::zeros(known));
-        }
+        self.lost.update(known);
         let mut base = 0;
         for half in row {
             let mut ones = *half;
@@ -294,12 +331,12 @@ impl FragmentStore for SharingStore {
                 if left >= column {
                     break;
                 }
-                self.accumulator.data.extend(self.lost.get(usize::from(left)));
+                self.accumulator.data.push(self.lost.place(left));
                 ones &= ones - 1;
             }
             base += 16;
         }
-        Ok(self.lost.get(usize::from(column)).copied().unwrap_or_default())
+        Ok(self.lost.place(column))
     }
 
     fn lend_row(&mut self, rule: ParityRule, nb_frag: u16, k: NonZeroU16, row: &mut [u32]) -> bool {

@@ -6,7 +6,9 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use fuota_engine::device::{BlockIntegrity, MAX_UPLINK, Memory, Platform, Refusal};
 use fuota_engine::region::Region;
-use fuota_fec::{Entry, FragmentStore, Geometry, Mode, ParityRule, SharedBlock, SharingStore, Slot, words};
+use fuota_fec::{
+    Entry, FragmentStore, Geometry, Mode, ParityRule, RankOnly, SharedBlock, SharingStore, Slot, words,
+};
 use fuota_proto::firmware::v1::{DevUpgradeImageAns, DevVersionAns};
 use fuota_proto::keys::{McKey, RootKey};
 use fuota_proto::{DataRate, Descriptor, EncryptedMcKey, FragIndex, Frequency, Version};
@@ -311,10 +313,10 @@ impl FragmentStore for BlockStore {
         }
     }
 
-    fn xor_common(&mut self, row: &[u32], known: &[u32]) -> Result<(), Infallible> {
+    fn take_off_known(&mut self, row: &mut [u32], known: &[u32]) -> Result<(), Infallible> {
         match self {
-            Self::Bytes(store) => store.xor_common(row, known),
-            Self::Rank(_) => Ok(()),
+            Self::Bytes(store) => store.take_off_known(row, known),
+            Self::Rank(_) => RankOnly.take_off_known(row, known),
         }
     }
 

@@ -60,15 +60,16 @@ pub(super) enum Refused {
     Replay,
 }
 
+/// Whether a payload begins with a fragment, as most do; the fragment, if it makes sense. It is the same in both versions,
+/// and takes all that follows it (TS004-1.0.0 §3.6).
+#[inline]
+pub(super) fn fragment(payload: &[u8]) -> Option<Option<DataFragment<'_>>> {
+    let body = payload.strip_prefix(&[DataFragment::CID])?;
+    Some(DataFragment::decode(&mut Reader::new(body)).ok())
+}
+
 /// Hands the commands of a payload to `take`, first to last, up to the first that makes no sense.
 pub(super) fn read<'a>(version: PackageVersion, payload: &'a [u8], mut take: impl FnMut(Command<'a>)) {
-    // Most payloads are a fragment, the same in both versions, which takes all that follows it (TS004-1.0.0 §3.6).
-    if let Some((&DataFragment::CID, body)) = payload.split_first() {
-        if let Ok(fragment) = DataFragment::decode(&mut Reader::new(body)) {
-            take(Command::Fragment(fragment));
-        }
-        return;
-    }
     match version {
         PackageVersion::V1 => {
             for command in v1::Downlink::commands(payload).map_while(Result::ok) {

@@ -75,6 +75,7 @@ where
 
     /// Executes the commands of a payload, first to last, up to the first that makes no sense. Returns the groups
     /// that fed a block of which the server now knows that it is over.
+    #[inline]
     pub(super) fn handle<P>(
         &mut self,
         now: GpsInstant,
@@ -82,6 +83,23 @@ where
         payload: &[u8],
         platform: &mut P,
     ) -> GroupMask
+    where
+        P: Platform<Words = W, Store = S>,
+    {
+        match command::fragment(payload) {
+            None => self.commands(now, source, payload, platform),
+            Some(fragment) => {
+                if let Some(fragment) = fragment {
+                    self.fragment(now, source, &fragment, payload.len(), platform);
+                }
+                GroupMask::NONE
+            }
+        }
+    }
+
+    /// Those of a payload that does not begin with a fragment.
+    #[inline(never)]
+    fn commands<P>(&mut self, now: GpsInstant, source: Source, payload: &[u8], platform: &mut P) -> GroupMask
     where
         P: Platform<Words = W, Store = S>,
     {
@@ -178,6 +196,7 @@ where
         self.sessions.iter_mut().flatten().for_each(|session| session.shift(seconds));
     }
 
+    #[inline]
     fn fragment<P>(
         &mut self,
         now: GpsInstant,

@@ -79,6 +79,7 @@ where
     }
 
     /// Takes a fragment.
+    #[inline]
     pub(super) fn insert<P>(
         &mut self,
         now: GpsInstant,
@@ -217,6 +218,7 @@ where
         self.refused_beyond.is_some_and(|max_lost| self.missing() > max_lost)
     }
 
+    #[inline(never)]
     fn complete<P>(&mut self, now: GpsInstant, frag_index: FragIndex, platform: &mut P)
     where
         P: Platform<Words = W, Store = S>,
