@@ -27,6 +27,8 @@ const PUBLISHED: f64 = 23_000.0;
 /// The image of the catalogue's largest scenario: 429 fragments of 239 octets.
 const IMAGE: usize = 102_400;
 const FRAG_SIZE: u8 = 239;
+/// The same number of shorter fragments.
+const SMALL: u8 = 50;
 const PARITY: u16 = 129;
 /// Turns of one and of two threads.
 const TURNS: u32 = 7;
@@ -50,12 +52,17 @@ pub(crate) fn run(options: &Options) -> Result<Vec<Section>, Box<dyn Error>> {
         against_published("rank-only devices, M = 429, R = 129, p ~ Beta(2,18)".into(), rank_only, 3e8),
         against_published(
             format!("{KEEP_BYTES} full devices, M = 429 of 239 octets, 10 % lost, bytes compared"),
-            full_devices(0.1)?,
+            full_devices(0.1, FRAG_SIZE)?,
+            8e6,
+        ),
+        against_published(
+            format!("{KEEP_BYTES} full devices, M = 429 of {SMALL} octets, 10 % lost, bytes compared"),
+            full_devices(0.1, SMALL)?,
             8e6,
         ),
         against_published(
             format!("{KEEP_BYTES} full devices, nothing lost, so that nothing is decoded"),
-            full_devices(0.0)?,
+            full_devices(0.0, FRAG_SIZE)?,
             8e6,
         ),
         limit("octets per rank-only device", octets_per_device()?, "octets", 16.0),
@@ -178,7 +185,7 @@ fn fleet_on(threads: usize) -> Result<Duration, Box<dyn Error>> {
 
 /// Two campaigns with full devices, as a sweep has them: one after the other, or each on a thread of its own.
 fn campaigns_on(threads: usize) -> Result<Duration, Box<dyn Error>> {
-    let of_seed = |seed| Scenario { seed, ..full_fleet(0.1) };
+    let of_seed = |seed| Scenario { seed, ..full_fleet(0.1, FRAG_SIZE) };
     let campaigns = [of_seed(1), of_seed(2)];
     let run = |scenario: &Scenario| World::new(scenario)?.run(&mut (), &AtomicBool::new(false)).map(drop);
     let start = Instant::now();
@@ -194,16 +201,19 @@ fn campaigns_on(threads: usize) -> Result<Duration, Box<dyn Error>> {
 }
 
 /// Full devices where nothing limits airtime, so that set-up is short.
-fn full_fleet(loss: f64) -> Scenario {
+fn full_fleet(loss: f64, frag_size: u8) -> Scenario {
     let mut scenario = scenario(KEEP_BYTES, Link::Independent { loss });
+    let nb_frag = IMAGE.div_ceil(FRAG_SIZE.into());
+    scenario.image.truncate(nb_frag * usize::from(frag_size));
+    scenario.config.fsize = Some(frag_size);
     scenario.set_region(Region::Us915);
     scenario
 }
 
 /// Receptions per second of devices that keep every octet and compare the block in the end: of a whole campaign the
 /// part from the first fragment on.
-fn full_devices(loss: f64) -> Result<f64, Box<dyn Error>> {
-    let scenario = full_fleet(loss);
+fn full_devices(loss: f64, frag_size: u8) -> Result<f64, Box<dyn Error>> {
+    let scenario = full_fleet(loss, frag_size);
     let mut receptions = 0_u64;
     let time = fastest(3, || {
         let mut world = World::new(&scenario)?;

@@ -115,8 +115,17 @@ pub(crate) fn low(word: u32) -> u16 {
     word.trailing_zeros() as u16
 }
 
-/// The last one below `end`.
+/// The last one below `end`. The cores that count zeros with a function of their own, which are those without atomic
+/// exchange, look at one bit after the other: that takes less code.
 pub(crate) fn last_one(halves: &[u16], end: u16) -> Option<u16> {
+    if cfg!(target_has_atomic = "32") { last_by_words(halves, end) } else { last_by_bits(halves, end) }
+}
+
+fn last_by_bits(halves: &[u16], end: u16) -> Option<u16> {
+    (0..end).rev().find(|position| has(halves, *position))
+}
+
+fn last_by_words(halves: &[u16], end: u16) -> Option<u16> {
     let mut base = end & !15;
     let mut mask = (1 << (end % 16)) - 1;
     loop {
@@ -155,32 +164,19 @@ pub(crate) fn zeros(words: &[u32]) -> impl Iterator<Item = u16> {
 /// Squeezes `row` onto the positions where `known` has zeros: bit j of its [`halves`] becomes the bit at the j-th
 /// zero, and all others are cleared.
 pub(crate) fn squeeze(row: &mut [u32], known: &[u32]) {
-    let (mut column, mut half) = (0, 0);
+    let mut column = 0;
     for (index, known) in known.iter().enumerate() {
-        // No more columns than positions: what is written lies in words that have been taken.
+        // No more columns than positions: what is set lies in words that have been taken.
         let word = row.get_mut(index).map_or(0, core::mem::take);
         let mut zeros = !known;
         while zeros != 0 {
             let lowest = zeros & zeros.wrapping_neg();
             zeros ^= lowest;
-            // Rows are random: a branch here would be foreseen half the time.
-            half |= u16::from(word & lowest != 0) << (column % 16);
-            column += 1;
-            if column % 16 == 0 {
-                put(row, column / 16 - 1, half);
-                half = 0;
+            if word & lowest != 0 {
+                flip(halves(row), column);
             }
+            column += 1;
         }
-    }
-    if column % 16 != 0 {
-        put(row, column / 16, half);
-    }
-}
-
-/// Writes a word of the [`halves`].
-fn put(words: &mut [u32], index: usize, half: u16) {
-    if let Some(place) = halves(words).get_mut(index) {
-        *place = half;
     }
 }
 
@@ -281,8 +277,7 @@ mod tests {
     fn the_last_one_is_found_below_every_end() {
         let halves = [0x8001, 0, 0x0012];
         for end in 0..48 {
-            let expected = (0..end).rev().find(|position| has(&halves, *position));
-            assert_eq!(last_one(&halves, end), expected, "below {end}");
+            assert_eq!(last_by_words(&halves, end), last_by_bits(&halves, end), "below {end}");
         }
         assert_eq!(last_one(&halves, 4_000), Some(36));
         assert_eq!(last_one(&[], 20), None);

@@ -111,6 +111,28 @@ impl Case {
         }
         false
     }
+
+    /// Has a store of its own and one that shares a block receive the same: whatever is written can be read back from
+    /// both.
+    fn check_sharing(&self, taken_for: &[u8]) -> SharingStore {
+        let block = Arc::new(SharedBlock::new(self.geometry, taken_for));
+        let (mut own, mut sharing) = (Strict::new(self.geometry, 1), SharingStore::new(&block));
+        let memory = vec![0; words(Mode::Triangular, self.geometry.nb_frag(), self.max_lost)];
+        let mut decoder = Decoder::new(self.geometry, self.rule, self.max_lost, memory).unwrap();
+        let mut other = decoder.clone();
+        for n in &self.arrivals {
+            let (number, data) = (common::number(*n), self.fragment(*n));
+            let result = decoder.insert(number, &data, &mut own).map_err(refused);
+            assert_eq!(result, other.insert(number, &data, &mut sharing).map_err(refused));
+        }
+        for slot in own.written() {
+            own.read(slot).unwrap();
+            sharing.read(slot).unwrap();
+            assert_eq!(own.buffer(), sharing.buffer(), "{:?}", slot);
+        }
+        assert!(!decoder.is_complete() || sharing.holds(&self.image));
+        sharing
+    }
 }
 
 fn refused<E: std::fmt::Debug>(error: InsertError<E>) -> FecError {
@@ -178,27 +200,34 @@ proptest! {
         for place in differing {
             taken_for[place % case.image.len()] ^= 1;
         }
-        let block = Arc::new(SharedBlock::new(case.geometry, &taken_for));
-        let (mut own, mut sharing) = (Strict::new(case.geometry, 1), SharingStore::new(&block));
-        let memory = vec![0; words(Mode::Triangular, case.geometry.nb_frag(), case.max_lost)];
-        let mut decoder = Decoder::new(case.geometry, case.rule, case.max_lost, memory).unwrap();
-        let mut other = decoder.clone();
-        for n in &case.arrivals {
-            let (number, data) = (common::number(*n), case.fragment(*n));
-            let result = decoder.insert(number, &data, &mut own).map_err(refused);
-            prop_assert_eq!(result, other.insert(number, &data, &mut sharing).map_err(refused));
-        }
-        for slot in own.written() {
-            own.read(slot).unwrap();
-            sharing.read(slot).unwrap();
-            prop_assert_eq!(own.buffer(), sharing.buffer(), "{:?}", slot);
-        }
-        prop_assert!(!decoder.is_complete() || sharing.holds(&case.image));
+        let sharing = case.check_sharing(&taken_for);
         for place in 0..case.image.len() {
             let mut image = case.image.clone();
             image[place] ^= 1;
             prop_assert!(!sharing.holds(&image));
         }
         prop_assert!(!sharing.holds(&case.image[1..]));
+    }
+}
+
+/// More losses than a sharing store has names for: what comes after the first 256 rows is worked out at once.
+#[test]
+fn shared_with_hundreds_lost() {
+    let image: Vec<u8> = (0..2_800_u32).map(|at| (at * 31 + at / 251).to_le_bytes()[0]).collect();
+    let case = Case {
+        rule: ParityRule::V1,
+        geometry: Geometry::new(image.len(), 4).unwrap(),
+        image,
+        max_lost: 700,
+        accumulators: 1,
+        more_words: 0,
+        arrivals: in_order(1_400, 7, 45),
+    };
+    let uncoded = case.arrivals.iter().filter(|n| !case.is_parity(**n)).count();
+    assert!(700 - uncoded > 256, "{uncoded} of 700 arrive");
+    let mut differs = case.image.clone();
+    differs[1_234] ^= 1;
+    for taken_for in [&case.image, &differs] {
+        assert!(case.check_sharing(taken_for).holds(&case.image));
     }
 }
