@@ -141,8 +141,8 @@ impl<W: AsRef<[u32]> + AsMut<[u32]>> Decoder<W> {
         }
     }
 
-    /// [`take`](Self::take) of a fragment that is a row over the lost ones.
-    #[inline(never)]
+    /// [`take`](Self::take) of a fragment that is a row over the lost ones. Apart, except where code is what counts.
+    #[cfg_attr(feature = "std", inline(never))]
     fn take_row<S: FragmentStore>(
         &mut self,
         n: FragmentNumber,
