@@ -39,7 +39,7 @@ impl<'a, I: Iterator<Item = &'a [u8]>, const C: usize> Job for InRegisters<'_, I
     #[inline(always)]
     fn run<S: Simd>(self, _simd: S) {
         let Some(target) = self.target.as_chunks_mut::<CHUNK>().0.first_chunk_mut::<C>() else { return };
-        let mut sum: [Chunk; C] = target.map(|chunk| cast(chunk));
+        let mut sum: [Chunk; C] = target.map(cast);
         for source in self.sources {
             if let Some(chunks) = source.as_chunks::<CHUNK>().0.first_chunk::<C>() {
                 for (sum, chunk) in sum.iter_mut().zip(chunks) {
@@ -47,12 +47,12 @@ impl<'a, I: Iterator<Item = &'a [u8]>, const C: usize> Job for InRegisters<'_, I
                     *sum = [a ^ e, b ^ f, c ^ g, d ^ h];
                 }
             } else {
-                *target = sum.map(|chunk| cast(chunk));
+                *target = sum.map(cast);
                 xor(target.as_flattened_mut(), source);
-                sum = target.map(|chunk| cast(chunk));
+                sum = target.map(cast);
             }
         }
-        *target = sum.map(|chunk| cast(chunk));
+        *target = sum.map(cast);
     }
 }
 
