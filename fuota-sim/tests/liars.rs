@@ -13,11 +13,8 @@ const DEVICES: u32 = 10_000;
 
 /// 429 fragments and as much parity as is asked for; every device is wanted, and each loses a tenth.
 fn with(liars: Liars, threshold: Percent) -> CampaignRecord {
-    let fleet = DeviceGroup {
-        devices: DEVICES,
-        downlink: Link::Independent { loss: 0.1 },
-        ..DeviceGroup::default()
-    };
+    let fleet =
+        DeviceGroup { devices: DEVICES, downlink: Link::Independent { loss: 0.1 }, ..DeviceGroup::default() };
     let mut scenario = Scenario {
         image: vec![7; 429 * 239],
         fleet: vec![fleet],
