@@ -128,7 +128,7 @@ impl Case {
         for slot in own.written() {
             own.read(slot).unwrap();
             sharing.read(slot).unwrap();
-            assert_eq!(own.buffer(), sharing.buffer(), "{:?}", slot);
+            assert_eq!(own.buffer(), sharing.buffer(), "{slot:?}");
         }
         assert!(!decoder.is_complete() || sharing.holds(&self.image));
         sharing

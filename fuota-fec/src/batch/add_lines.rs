@@ -67,7 +67,7 @@ mod tests {
     #[test]
     fn every_length_gives_the_obvious_sum() {
         let line = |seed: usize, len: usize| -> Vec<u8> {
-            (0..len).map(|at| ((at + 7) * (seed * 31 + 5) >> 3).to_le_bytes()[0]).collect()
+            (0..len).map(|at| (((at + 7) * (seed * 31 + 5)) >> 3).to_le_bytes()[0]).collect()
         };
         for len in (0..=300).filter(|len| len % 32 <= 1) {
             let lines: Vec<Vec<u8>> = (1..20).map(|seed| line(seed, len + 6 - seed % 7)).collect();

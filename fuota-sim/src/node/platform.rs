@@ -199,7 +199,7 @@ impl Platform for Board {
             words: vec![0; words(Mode::Triangular, geometry.nb_frag(), max_lost)].into(),
             max_lost,
             store: match self.keeps {
-                Keeps::Bytes => BlockStore::Bytes(SharingStore::new(&block)),
+                Keeps::Bytes => BlockStore::Bytes(Box::new(SharingStore::new(&block))),
                 Keeps::Rank => BlockStore::Rank(block),
             },
         })
@@ -221,7 +221,7 @@ impl Platform for Board {
             // Whoever keeps no octets has none to verify.
             BlockStore::Rank(_) => true,
             BlockStore::Bytes(store) => {
-                let verified = integrity.verify(self.root_key.data_block_int_key().aes(), store);
+                let verified = integrity.verify(self.root_key.data_block_int_key().aes(), &mut **store);
                 verified.unwrap_or(false)
             }
         }
@@ -255,7 +255,7 @@ impl Platform for Board {
 /// What a device keeps of a data block.
 #[derive(Debug)]
 pub(crate) enum BlockStore {
-    Bytes(SharingStore),
+    Bytes(Box<SharingStore>),
     /// Nothing; of the block it knows the rows.
     Rank(Arc<SharedBlock>),
 }
