@@ -61,8 +61,8 @@ impl SharedBlock {
         self.geometry
     }
 
-    /// Writes the row of parity fragment `k` over `nb_frag` uncoded ones, as [`FragmentStore::lend_row`](super::FragmentStore::lend_row) does. Whether
-    /// it is one of this block's.
+    /// Writes the row of parity fragment `k` over `nb_frag` uncoded ones, as
+    /// [`FragmentStore::lend_row`](super::FragmentStore::lend_row) does. Whether it is one of this block's.
     pub fn lend_row(&self, rule: ParityRule, nb_frag: u16, k: NonZeroU16, row: &mut [u32]) -> bool {
         let own = self.row(rule, k.get()).filter(|_| nb_frag == self.geometry.nb_frag());
         let Some((words, _)) = own.filter(|(words, _)| words.len() == row.len()) else { return false };
