@@ -144,21 +144,23 @@ fn high(word: u16) -> u16 {
     15 - word.leading_zeros() as u16
 }
 
-/// The lowest one of a long word that is not 0.
+/// Positions of the ones of a word, in ascending order.
 #[cfg(feature = "std")]
 #[expect(clippy::cast_possible_truncation, reason = "a word has 64 bits")]
-pub(crate) fn low_of_64(word: u64) -> u16 {
-    word.trailing_zeros() as u16
+#[inline(always)]
+pub(crate) fn ones_of(mut word: u64) -> impl Iterator<Item = u16> {
+    core::iter::from_fn(move || {
+        let one = (word != 0).then(|| word.trailing_zeros() as u16)?;
+        word &= word - 1;
+        Some(one)
+    })
 }
 
 /// Positions of the zeros, in ascending order.
 #[cfg(feature = "std")]
 pub(crate) fn zeros(words: &[u32]) -> impl Iterator<Item = u16> {
-    let of_word = |(base, word): (u16, &u32)| {
-        let word = *word;
-        (0..32).filter(move |bit| word >> bit & 1 == 0).map(move |bit| base + bit)
-    };
-    (0..).step_by(32).zip(words).flat_map(of_word)
+    let words = (0..).step_by(32).zip(words);
+    words.flat_map(|(base, word)| ones_of((!word).into()).map(move |bit| base + bit))
 }
 
 /// Squeezes `row` onto the positions where `known` has zeros: bit j of its [`halves`] becomes the bit at the j-th

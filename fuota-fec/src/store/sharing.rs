@@ -181,13 +181,11 @@ impl Lost {
         *counted = known.to_vec();
         places.clear();
         columns.clear();
+        places.extend(bits::zeros(known));
         let mut column = 0;
         for place in (0..).take(32 * known.len()) {
             columns.push(column);
-            if !bits::get(known, place) {
-                places.push(place);
-                column += 1;
-            }
+            column += u16::from(!bits::get(known, place));
         }
     }
 
@@ -204,11 +202,7 @@ impl Lost {
 fn list_common(places: &mut Vec<u16>, row: &[u32], other: impl Iterator<Item = u32>) {
     places.clear();
     for (base, (row, other)) in (0..).step_by(32).zip(row.iter().zip(other)) {
-        let mut ones = row & other;
-        while ones != 0 {
-            places.push(base + bits::low(ones));
-            ones &= ones - 1;
-        }
+        places.extend(bits::ones_of((row & other).into()).map(|bit| base + bit));
     }
 }
 
@@ -238,13 +232,11 @@ impl Sum {
         let mut places = [0; NAMED];
         let mut count = 0;
         for (base, word) in (0..).step_by(64).zip(lines) {
-            let mut ones = core::mem::take(word);
-            while ones != 0 {
+            for bit in bits::ones_of(core::mem::take(word)) {
                 if let Some(place) = places.get_mut(count) {
-                    *place = base + bits::low_of_64(ones);
+                    *place = base + bit;
                 }
                 count += 1;
-                ones &= ones - 1;
             }
         }
         let lines = places.get(..count).unwrap_or_default().iter().filter_map(|index| slots.line(*index));
@@ -323,20 +315,13 @@ impl FragmentStore for SharingStore {
 
     fn xor_solved(&mut self, row: &[u16], known: &[u32], column: u16) -> Result<u16, Infallible> {
         self.lost.update(known);
-        let mut base = 0;
-        for half in row {
-            let mut ones = *half;
-            while ones != 0 {
-                let left = base + bits::low(ones.into());
-                if left >= column {
-                    break;
-                }
-                self.accumulator.data.push(self.lost.place(left));
-                ones &= ones - 1;
-            }
-            base += 16;
+        let Self { accumulator, lost, .. } = self;
+        for (base, half) in (0..column).step_by(16).zip(row) {
+            let solved =
+                bits::ones_of((*half).into()).map(|bit| base + bit).take_while(|left| *left < column);
+            accumulator.data.extend(solved.map(|left| lost.place(left)));
         }
-        Ok(self.lost.place(column))
+        Ok(lost.place(column))
     }
 
     fn lend_row(&mut self, rule: ParityRule, nb_frag: u16, k: NonZeroU16, row: &mut [u32]) -> bool {
