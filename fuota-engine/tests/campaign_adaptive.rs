@@ -14,7 +14,6 @@ use fuota_engine::config::{AnswerSpread, SessionDuration};
 use fuota_engine::percent::Percent;
 use fuota_engine::time::GpsInstant;
 use fuota_proto::{DataRate, Version};
-use proptest::prelude::*;
 
 /// A campaign of ten uncoded fragments that wants every device.
 fn adaptive(devices: u64) -> CampaignSpec {
@@ -395,51 +394,4 @@ fn an_update_is_verified_whatever_the_polls_inferred() {
     assert_eq!(chart[3], "D1->S FragSessionStatusAns missing 2");
     assert_eq!(chart[4], "S->* DataFragment 12..15");
     assert!(chart.iter().any(|line| line == "D1->S DevVersionAns 1"), "{chart:#?}");
-}
-
-/// What a device does with a poll: nothing, or an answer that it misses so many. Whether it has the block is not asked.
-fn moods() -> impl Strategy<Value = Vec<Option<u8>>> {
-    proptest::collection::vec(proptest::option::weighted(0.7, any::<u8>()), 0..45)
-}
-
-proptest! {
-    #![proptest_config(ProptestConfig { cases: 200, ..ProptestConfig::default() })]
-
-    /// Whatever devices answer, the campaign ends within its bounds, and whoever was named last does not count as
-    /// complete.
-    #[test]
-    fn any_answers_lead_to_an_end_within_the_bounds(
-        devices in proptest::collection::vec(moods(), 1..6),
-        excess in 0..300_u16,
-        expected_loss in 0..60_u32,
-        threshold in 0..101_u32,
-    ) {
-        let mut spec = adaptive(devices.len() as u64);
-        spec.config.adaptive_excess_max = excess;
-        spec.config.expected_loss = Percent::whole(expected_loss);
-        spec.config.success_threshold = Percent::whole(threshold);
-        let first = Percent::whole(expected_loss).of_rest_ceil(10);
-        let most = (10 + first) * (100 + u64::from(excess)) / 100;
-        let mut stage = Stage::new(spec);
-        for (n, moods) in (1..).zip(devices) {
-            stage = stage.device(n, move |heard, times, now| match heard {
-                Heard::Status { .. } => {
-                    let mood = moods.get(times as usize - 1).copied().flatten();
-                    mood.filter(|missing| *missing > 0).and_then(|missing| answer_missing(heard, now, missing))
-                }
-                _ => good(heard, now),
-            });
-        }
-        let outcome = stage.run();
-        let fragments: u32 = stage.campaign.stages().iter().map(|stage| stage.fragments).sum();
-        prop_assert!(u64::from(fragments) <= most, "{} of {}", fragments, most);
-        let polls = polls(&stage);
-        // One is judged again once devices have been asked alone.
-        prop_assert!(polls.windows(2).all(|two| two[0].0 + 1 == two[1].0 || two[0] == two[1]));
-        prop_assert!(polls.last().unwrap().0 <= 20);
-        prop_assert_eq!(outcome.complete, outcome.inferred);
-        // Silence is believed after two polls, so nobody who spoke in the last of them is.
-        let (_, _, answers, ..) = *polls.last().unwrap();
-        prop_assert!((outcome.complete + answers) as usize <= stage.campaign.devices().len());
-    }
 }

@@ -1,0 +1,78 @@
+//! Whatever devices answer to an adaptive campaign's polls, it keeps within its bounds.
+
+mod common;
+
+use common::{Heard, Stage, answer_missing, good, spec};
+use fuota_engine::campaign::event::Event;
+use fuota_engine::campaign::spec::Redundancy;
+use fuota_engine::percent::Percent;
+use proptest::prelude::*;
+
+/// What came of a poll.
+#[derive(Debug)]
+struct Polled {
+    poll: u16,
+    fragments: u16,
+    answers: u32,
+}
+
+fn polls(stage: &Stage) -> Vec<Polled> {
+    let polled = |event: &Event| match *event {
+        Event::Polled { poll, fragments, answers, .. } => Some(Polled { poll, fragments, answers }),
+        _ => None,
+    };
+    stage.events.iter().filter_map(polled).collect()
+}
+
+/// Whether the second follows the first: it is the next poll, or the same one once silent devices were asked alone, some of
+/// which may have said that they miss something.
+fn follows(first: &Polled, second: &Polled) -> bool {
+    let judged_again = second.poll == first.poll && second.fragments == first.fragments;
+    second.poll == first.poll + 1 || (judged_again && second.answers >= first.answers)
+}
+
+/// What a device does with a poll: nothing, or an answer that it misses so many. Whether it has the block is not asked.
+fn moods() -> impl Strategy<Value = Vec<Option<u8>>> {
+    proptest::collection::vec(proptest::option::weighted(0.7, any::<u8>()), 0..45)
+}
+
+proptest! {
+    /// Whatever devices answer, the campaign ends within its bounds, and whoever was named last does not count as
+    /// complete.
+    #[test]
+    fn any_answers_lead_to_an_end_within_the_bounds(
+        devices in proptest::collection::vec(moods(), 1..6),
+        excess in 0..300_u16,
+        expected_loss in 0..60_u32,
+        threshold in 0..101_u32,
+    ) {
+        let mut spec = spec(devices.len() as u64);
+        spec.groups[0].redundancy = Redundancy::Adaptive;
+        spec.config.adaptive_excess_max = excess;
+        spec.config.expected_loss = Percent::whole(expected_loss);
+        spec.config.success_threshold = Percent::whole(threshold);
+        let first = Percent::whole(expected_loss).of_rest_ceil(10);
+        let most = (10 + first) * (100 + u64::from(excess)) / 100;
+        let mut stage = Stage::new(spec);
+        for (n, moods) in (1..).zip(devices) {
+            stage = stage.device(n, move |heard, times, now| match heard {
+                Heard::Status { .. } => {
+                    let mood = moods.get(times as usize - 1).copied().flatten();
+                    mood.filter(|missing| *missing > 0).and_then(|missing| answer_missing(heard, now, missing))
+                }
+                _ => good(heard, now),
+            });
+        }
+        let outcome = stage.run();
+        let fragments: u32 = stage.campaign.stages().iter().map(|stage| stage.fragments).sum();
+        prop_assert!(u64::from(fragments) <= most, "{} of {}", fragments, most);
+        let polls = polls(&stage);
+        prop_assert!(polls.windows(2).all(|two| follows(&two[0], &two[1])), "{:?}", polls);
+        prop_assert!(polls.windows(3).all(|three| three[0].poll < three[2].poll), "{:?}", polls);
+        prop_assert!(polls.last().unwrap().poll <= 20);
+        prop_assert_eq!(outcome.complete, outcome.inferred);
+        // Silence is believed after two polls, so nobody who spoke in the last of them is.
+        let answers = polls.last().unwrap().answers;
+        prop_assert!((outcome.complete + answers) as usize <= stage.campaign.devices().len());
+    }
+}
