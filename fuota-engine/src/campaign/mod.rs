@@ -80,6 +80,7 @@ mod snapshot;
 pub mod spec;
 mod standing;
 mod stream;
+mod timers;
 mod transfer;
 mod tx;
 mod warning;

@@ -1,8 +1,8 @@
 //! The campaign's devices: found by name, counted by state, woken by timer, queued for sending.
 //!
-//! Every operation on one device costs the same however many there are (timers: the logarithm of it).
+//! Every operation on one device costs the same however many there are, on average: now and then timers are put in order.
 
-use alloc::collections::{BTreeSet, VecDeque};
+use alloc::collections::VecDeque;
 use alloc::vec::Vec;
 use core::hash::BuildHasher;
 
@@ -10,6 +10,7 @@ use hashbrown::{DefaultHashBuilder, HashTable};
 
 use super::member::{Errand, Maybe, Member, Standing};
 use super::spec::DeviceSpec;
+use super::timers::Timers;
 use crate::ids::DevEui;
 use crate::time::GpsInstant;
 
@@ -81,7 +82,7 @@ pub(super) struct Roster {
     /// Looked up only, never iterated: the order of a hash map must not reach an output.
     by_name: HashTable<u32>,
     hasher: DefaultHashBuilder,
-    timers: BTreeSet<(GpsInstant, u32)>,
+    timers: Timers,
     ready: VecDeque<u32>,
     counts: Counts,
 }
@@ -101,7 +102,7 @@ impl Roster {
         for member in &members {
             counts.add(member);
         }
-        Self { members, by_name, hasher, timers: BTreeSet::new(), ready: VecDeque::new(), counts }
+        Self { members, by_name, hasher, timers: Timers::default(), ready: VecDeque::new(), counts }
     }
 
     /// What a snapshot needs beside the members: who waits to be sent to, in order, and how many fell silent in the
@@ -120,8 +121,12 @@ impl Roster {
         silent: u32,
     ) -> Self {
         let mut roster = Self::new(members, devices);
-        let timers = (0..).zip(&roster.members);
-        roster.timers = timers.filter_map(|(index, member)| Some((member.deadline.get()?, index))).collect();
+        for (index, member) in (0..).zip(&roster.members) {
+            if let Some(deadline) = member.deadline.get() {
+                roster.timers.set(deadline, index);
+            }
+        }
+        roster.tidy_timers();
         roster.ready = ready;
         roster.counts.silent = silent;
         roster.tidy_queue();
@@ -154,24 +159,33 @@ impl Roster {
 
     /// Changes what is known of a device, counts and timers kept right.
     pub(super) fn update(&mut self, index: u32, change: impl FnOnce(&mut Member)) {
-        let Some(member) = self.members.get_mut(index as usize) else { return };
+        if self.change(index, change) {
+            self.tidy_timers();
+        }
+    }
+
+    /// [`update`](Self::update) that leaves timers to be tidied if it says so.
+    fn change(&mut self, index: u32, change: impl FnOnce(&mut Member)) -> bool {
+        let Some(member) = self.members.get_mut(index as usize) else { return false };
         let before = *member;
         change(member);
         self.counts.remove(&before);
         self.counts.add(member);
-        if before.deadline != member.deadline {
-            if let Some(old) = before.deadline.get() {
-                self.timers.remove(&(old, index));
-            }
-            if let Some(new) = member.deadline.get() {
-                self.timers.insert((new, index));
-            }
+        let moved = before.deadline != member.deadline;
+        if let Some(deadline) = member.deadline.get().filter(|_| moved) {
+            self.timers.set(deadline, index);
         }
         if member.errand == Errand::Queued && before.errand != Errand::Queued {
             self.ready.push_back(index);
         } else if before.errand == Errand::Queued {
             self.tidy_queue();
         }
+        moved
+    }
+
+    fn tidy_timers(&mut self) {
+        let members = &self.members;
+        self.timers.tidy(|index| members.get(index as usize)?.deadline.get());
     }
 
     /// Moves a device on in the exchange, with the moment at which the campaign acts by itself.
@@ -203,14 +217,18 @@ impl Roster {
         for index in self.indices() {
             let Some(member) = self.get(index) else { continue };
             let (errand, deadline) = enter(index, member);
-            self.update(index, |member| {
+            self.change(index, |member| {
                 member.tries = 0;
                 member.doubted = false;
                 // Left first, so that a device still queued is queued anew.
                 member.errand = Errand::None;
             });
-            self.set(index, errand, deadline);
+            self.change(index, |member| {
+                member.errand = errand;
+                member.deadline = deadline.into();
+            });
         }
+        self.tidy_timers();
     }
 
     /// The next device whose request may be sent, left in place.
@@ -238,12 +256,12 @@ impl Roster {
 
     /// The earliest moment at which a device needs attention.
     pub(super) fn next_timer(&self) -> Option<GpsInstant> {
-        self.timers.first().map(|&(at, _)| at)
+        self.timers.first().map(|(at, _)| at)
     }
 
     /// Takes one device whose moment has come.
     pub(super) fn expired(&mut self, now: GpsInstant) -> Option<u32> {
-        let &(at, index) = self.timers.first()?;
+        let (at, index) = self.timers.first()?;
         if at > now {
             return None;
         }
