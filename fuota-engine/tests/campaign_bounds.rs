@@ -45,10 +45,12 @@ proptest! {
         excess in 0..300_u16,
         expected_loss in 0..60_u32,
         threshold in 0..101_u32,
+        overlap: bool,
     ) {
         let mut spec = spec(devices.len() as u64);
         spec.groups[0].redundancy = Redundancy::Adaptive;
         spec.config.adaptive_excess_max = excess;
+        spec.config.adaptive_overlap = overlap;
         spec.config.expected_loss = Percent::whole(expected_loss);
         spec.config.success_threshold = Percent::whole(threshold);
         let first = Percent::whole(expected_loss).of_rest_ceil(10);

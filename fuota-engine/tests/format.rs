@@ -115,6 +115,7 @@ fn elaborate() -> CampaignSpec {
     spec.start = Start::At(START);
     spec.kept = vec![Kept { device: 1, sent: 14 }];
     spec.config.multicast_gateways = 4;
+    spec.config.adaptive_overlap = true;
     spec
 }
 
@@ -127,7 +128,7 @@ fn shown(spec: &CampaignSpec) -> String {
 fn plans_written_in_version_1_are_read() {
     let mut elaborate = elaborate();
     (elaborate.start, elaborate.kept) = (Start::AtOnce, Vec::new());
-    elaborate.config.multicast_gateways = 1;
+    (elaborate.config.multicast_gateways, elaborate.config.adaptive_overlap) = (1, false);
     for (octets, spec) in golden(include_str!("vectors/format/plans-1.hex")).iter().zip([spec(2), elaborate])
     {
         let read = CampaignSpec::from_octets(octets, spec.image.clone()).unwrap();
@@ -147,7 +148,7 @@ fn plans_written_in_version_1_are_read() {
 #[test]
 fn plans_written_in_version_2_are_read() {
     let mut elaborate = elaborate();
-    elaborate.config.multicast_gateways = 1;
+    (elaborate.config.multicast_gateways, elaborate.config.adaptive_overlap) = (1, false);
     for (octets, spec) in golden(include_str!("vectors/format/plans-2.hex")).iter().zip([spec(2), elaborate])
     {
         let read = CampaignSpec::from_octets(octets, spec.image.clone()).unwrap();
@@ -161,8 +162,23 @@ fn plans_written_in_version_2_are_read() {
 
 #[test]
 fn plans_written_in_version_3_are_read() {
+    let mut elaborate = elaborate();
+    elaborate.config.adaptive_overlap = false;
+    for (octets, spec) in golden(include_str!("vectors/format/plans-3.hex")).iter().zip([spec(2), elaborate])
+    {
+        let read = CampaignSpec::from_octets(octets, spec.image.clone()).unwrap();
+        assert_eq!(shown(&read), shown(&spec));
+        for len in 1..octets.len() {
+            let cut = CampaignSpec::from_octets(&octets[..len], spec.image.clone()).unwrap_err();
+            assert_eq!(cut, FormatError::Truncated { format: Format::Plan, at: len });
+        }
+    }
+}
+
+#[test]
+fn plans_written_in_version_4_are_read() {
     for (octets, spec) in
-        golden(include_str!("vectors/format/plans-3.hex")).iter().zip([spec(2), elaborate()])
+        golden(include_str!("vectors/format/plans-4.hex")).iter().zip([spec(2), elaborate()])
     {
         let read = CampaignSpec::from_octets(octets, spec.image.clone()).unwrap();
         assert_eq!(shown(&read), shown(&spec));
@@ -195,7 +211,7 @@ fn in_the_second_round() -> (Plan, Vec<u8>) {
 #[test]
 fn a_snapshot_of_this_version_is_read_and_one_of_another_refused() {
     let (plan, made_now) = in_the_second_round();
-    let snapshot = golden(include_str!("vectors/format/snapshot-3.hex")).remove(0);
+    let snapshot = golden(include_str!("vectors/format/snapshot-4.hex")).remove(0);
     for snapshot in [&snapshot, &made_now] {
         let campaign = Campaign::from_snapshot(plan.clone(), snapshot).unwrap();
         assert_eq!(campaign.status(), CampaignStatus::Running);

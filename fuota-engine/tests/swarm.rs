@@ -52,6 +52,7 @@ fn any_spec(random: &mut ChaCha8Rng) -> CampaignSpec {
     }
     let config = &mut spec.config;
     config.success_threshold = Percent::whole([50, 75, 95, 100][below(random, 4) as usize]);
+    config.adaptive_overlap = happens(random, 50);
     config.multicast_gateways = [1, 2, 8][below(random, 3) as usize];
     config.msg_retries = [1, 3, 5][below(random, 3) as usize];
     config.datafrag_loops_max = 1 + u16::try_from(below(random, 4)).unwrap();

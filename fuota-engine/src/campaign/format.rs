@@ -31,9 +31,9 @@ use super::spec::{CampaignSpec, Kept, Start};
 /// Version of the format that records are written in.
 pub const RECORD_VERSION: u8 = 1;
 /// Version of the format that plans are written in.
-pub const PLAN_VERSION: u8 = 3;
+pub const PLAN_VERSION: u8 = 4;
 /// Version of the format that snapshots are written in.
-pub const SNAPSHOT_VERSION: u8 = 3;
+pub const SNAPSHOT_VERSION: u8 = 4;
 
 /// Version of the format that progress is written in.
 pub const PROGRESS_VERSION: u8 = 1;
@@ -185,11 +185,18 @@ struct Plan2<S> {
     kept: Vec<Kept>,
 }
 
-/// A plan as it is written.
+/// A plan as version 3 wrote it.
 #[derive(Serialize, Deserialize)]
 struct Plan3<S> {
     second: Plan2<S>,
     multicast_gateways: u16,
+}
+
+/// A plan as it is written.
+#[derive(Serialize, Deserialize)]
+struct Plan4<S> {
+    third: Plan3<S>,
+    adaptive_overlap: bool,
 }
 
 impl CampaignSpec {
@@ -198,7 +205,8 @@ impl CampaignSpec {
     pub fn to_octets(&self) -> Vec<u8> {
         let first = Plan1 { image_len: self.image.len() as u64, spec: self };
         let second = Plan2 { first, start: self.start, kept: self.kept.clone() };
-        write(Format::Plan, &Plan3 { second, multicast_gateways: self.config.multicast_gateways })
+        let third = Plan3 { second, multicast_gateways: self.config.multicast_gateways };
+        write(Format::Plan, &Plan4 { third, adaptive_overlap: self.config.adaptive_overlap })
     }
 
     /// The specification that these octets hold, with its image.
@@ -206,18 +214,21 @@ impl CampaignSpec {
     /// # Errors
     /// [`FormatError`] says where they go wrong, or that the image has another length.
     pub fn from_octets(octets: &[u8], image: Vec<u8>) -> Result<Self, FormatError> {
-        let older = |second| Plan3 { second, multicast_gateways: 1 };
-        let plan: Plan3<Self> = match octets.first() {
+        let of_2 = |second| Plan3 { second, multicast_gateways: 1 };
+        let of_3 = |third| Plan4 { third, adaptive_overlap: false };
+        let plan: Plan4<Self> = match octets.first() {
             Some(1) => {
                 let first = body(Format::Plan, octets)?;
-                older(Plan2 { first, start: Start::default(), kept: Vec::new() })
+                of_3(of_2(Plan2 { first, start: Start::default(), kept: Vec::new() }))
             }
-            Some(2) => older(body(Format::Plan, octets)?),
+            Some(2) => of_3(of_2(body(Format::Plan, octets)?)),
+            Some(3) => of_3(body(Format::Plan, octets)?),
             _ => read(Format::Plan, octets)?,
         };
-        let Plan3 { second: Plan2 { first: Plan1 { image_len, mut spec }, start, kept }, multicast_gateways } =
-            plan;
-        spec.config.multicast_gateways = multicast_gateways;
+        let Plan4 { third: Plan3 { second, multicast_gateways }, adaptive_overlap } = plan;
+        let Plan2 { first: Plan1 { image_len, mut spec }, start, kept } = second;
+        (spec.config.multicast_gateways, spec.config.adaptive_overlap) =
+            (multicast_gateways, adaptive_overlap);
         if image_len != image.len() as u64 {
             let expected = usize::try_from(image_len).unwrap_or(usize::MAX);
             return Err(FormatError::Image { expected, got: image.len() });

@@ -15,8 +15,9 @@ use super::member::{Errand, Standing};
 use super::question::{Question, encode};
 use super::quirk::Quirk;
 use super::spec::Kind;
-use super::stream::{Key, PollStep, Stream};
+use super::stream::{InFlight, Key, PollStep, Stream};
 use super::transfer::REST;
+use super::tx::Cargo;
 use super::{Campaign, Phase};
 use crate::config::StatusRounds;
 use crate::time::GpsInstant;
@@ -44,7 +45,7 @@ impl Campaign {
         for stream in self.streams.iter_mut().filter(|stream| stream.is_active()) {
             let (asked, group) = sizes.get(&stream.key).copied().unwrap_or_default();
             if self.plan.group(stream.key.group).is_some_and(|group| group.adaptive().is_some()) {
-                stream.course.begin_poll(group);
+                stream.begin_poll(group);
                 let ask = PollStep::Due { participants: false, times: REQUESTS };
                 stream.poll = if asked > 0 { ask } else { PollStep::None };
                 continue;
@@ -275,10 +276,14 @@ impl Campaign {
     /// Moves on when every window is closed or everybody has answered.
     pub(super) fn settle_poll(&mut self) -> bool {
         self.give_up_reports();
-        if self.is_any_window_open() {
+        // What was sent ahead is accounted for before it counts.
+        let fragment = |tx: &InFlight| matches!(tx.cargo, Cargo::Fragment { .. });
+        let is_ahead = self.groups.iter().any(|state| state.in_flight.as_ref().is_some_and(fragment));
+        if self.is_any_window_open() || is_ahead {
             return false;
         }
         self.close_windows();
+        self.streams.iter_mut().for_each(Stream::cut);
         // Who kept silent is asked alone: silence proves nothing, neither completeness nor loss. The adaptive policy has
         // its own ways.
         for index in self.roster.indices() {

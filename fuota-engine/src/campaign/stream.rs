@@ -10,7 +10,7 @@ use alloc::vec::Vec;
 use fuota_fec::ParityRule;
 use fuota_proto::{FragIndex, TimeOut};
 
-use super::adaptive::Course;
+use super::adaptive::{Course, Early};
 #[cfg(feature = "records")]
 use super::format::FormatError;
 use super::member::Member;
@@ -160,6 +160,8 @@ pub(super) struct Stream {
     pub(super) poll: PollStep,
     /// Where the adaptive policy stands.
     pub(super) course: Course,
+    /// What answers to the poll under way have shown to be needed.
+    pub(super) early: Early,
     /// Number of the last fragment that its devices were sent in an earlier campaign; 0 if they begin anew.
     pub(super) resumed: u16,
     /// Number of the last fragment that single devices were sent alone; 0 if there was none.
@@ -179,6 +181,7 @@ impl Stream {
             again: VecDeque::new(),
             poll: PollStep::None,
             course: Course::new(),
+            early: Early::new(),
             resumed,
             last_alone: 0,
             alone: 0,
@@ -212,6 +215,29 @@ impl Stream {
     /// Sits a round out.
     pub(super) const fn rest(&mut self) {
         self.batch = None;
+    }
+
+    /// A poll of so many devices begins.
+    pub(super) fn begin_poll(&mut self, devices: u32) {
+        self.early.begin(self.sent());
+        self.course.begin_poll(devices);
+    }
+
+    /// Has further fragments sent in this round, up to number `last`.
+    pub(super) fn extend(&mut self, last: u16) {
+        let number = self.number();
+        if let Some(batch) = self.batch.as_mut().filter(|_| last > number) {
+            // Numbers that went to single devices are left out.
+            self.next = number + 1;
+            batch.last = batch.last.max(last);
+        }
+    }
+
+    /// Leaves to another round what was never sent in this one.
+    pub(super) fn cut(&mut self) {
+        if let Some(batch) = &mut self.batch {
+            batch.last = batch.last.min(self.next.saturating_sub(1));
+        }
     }
 
     /// Whether it has a part in the round under way.

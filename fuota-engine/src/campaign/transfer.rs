@@ -60,7 +60,15 @@ impl Campaign {
 
     /// The next multicast downlink, fragment or status request, if one is due.
     pub(super) fn next_multicast(&mut self) -> Option<Output> {
-        (0..self.streams.len()).find_map(|stream| self.next_of_stream(stream))
+        let streams = 0..self.streams.len();
+        // What is sent ahead lets requests pass.
+        let due = |stream: &usize| self.is_polling() && !self.is_request_due(*stream);
+        let (ahead, first): (Vec<_>, Vec<_>) = streams.partition(due);
+        first.into_iter().chain(ahead).find_map(|stream| self.next_of_stream(stream))
+    }
+
+    fn is_request_due(&self, stream: usize) -> bool {
+        self.streams.get(stream).is_some_and(|stream| matches!(stream.poll, PollStep::Due { .. }))
     }
 
     fn next_of_stream(&mut self, index: usize) -> Option<Output> {
@@ -75,8 +83,10 @@ impl Campaign {
             (true, PollStep::Due { participants, .. }) => {
                 (Cargo::Poll { stream: tag }, Self::encode_poll(key, participants))
             }
-            (true, _) => return None,
-            (false, _) => {
+            (true, PollStep::None | PollStep::InFlight { .. }) => return None,
+            // While answers come in, whatever is to be sent is sent ahead.
+            (true, PollStep::Window(until)) if self.now >= until => return None,
+            (true, PollStep::Window(_)) | (false, _) => {
                 let n = stream.upcoming()?;
                 (Cargo::Fragment { stream: tag, n }, self.encode_fragment(key, n)?)
             }
@@ -146,7 +156,8 @@ impl Campaign {
                 self.ledger.note(|stage| stage.fragments += 1);
             }
             Report::Refused(_) | Report::Dropped => {
-                if self.phase == Phase::Transfer {
+                let ahead = self.phase == Phase::Polling && self.plan.config().adaptive_overlap;
+                if self.phase == Phase::Transfer || ahead {
                     stream.again.push_back(n);
                 }
                 state.refused(now + REST);

@@ -84,6 +84,10 @@ pub struct Config {
     /// gateway the adaptive policy sends the last few devices their fragments alone where that takes less airtime in all.
     #[cfg_attr(feature = "records", serde(skip, default = "one_gateway"))]
     pub multicast_gateways: u16,
+    /// Whether the adaptive policy sends what answers to a poll show to be needed before all answers are in.
+    // Written plans have it beside the rest.
+    #[cfg_attr(feature = "records", serde(skip))]
+    pub adaptive_overlap: bool,
     /// Most parity fragments, whatever the redundancy asks for.
     pub frag_redundancy_max: Option<u16>,
     /// Groups larger than this are asked for their status by multicast, smaller ones device by device.
@@ -152,6 +156,7 @@ impl Default for Config {
             expected_loss: Percent::whole(5),
             adaptive_excess_max: 200,
             multicast_gateways: one_gateway(),
+            adaptive_overlap: false,
             frag_redundancy_max: None,
             fsession_status_threshold: StatusThreshold::Count(5),
             fsession_status_timeout: Duration::from_secs(10),

@@ -164,6 +164,8 @@ parameters! {
         "gateways that send each multicast frame; with several, the adaptive policy sends the last few devices their \
         fragments one by one where that takes less airtime"
         => multicast_gateways;
+    "adaptive_overlap" ["0/1"] Domain::Flag,
+        "the adaptive policy sends what answers to a poll show to be needed before all answers are in" => adaptive_overlap;
     "frag_redundancy_max" ["fragments"] Domain::Whole { least: 0, most: FRAGMENTS },
         "most parity fragments, whatever the redundancy asks for; unset: as many as can be numbered"
         => frag_redundancy_max;

@@ -3,7 +3,7 @@
 //! Whole numbers throughout, so that every machine comes to the same.
 
 /// A count of so many fragments stands for so many or more: `MissingFrag` has eight bits (TS004-1.0.0 §3.2).
-const SATURATED: u8 = u8::MAX;
+pub(super) const SATURATED: u8 = u8::MAX;
 /// A need doubles with each poll that brought a device nothing, up to so often.
 const MOST_DOUBLINGS: u8 = 4;
 /// Added to the fragments without progress that chance explains.
@@ -17,11 +17,14 @@ const ONE: u64 = 1 << 32;
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[cfg_attr(feature = "records", derive(serde::Serialize, serde::Deserialize))]
 pub(in crate::campaign) struct Track {
-    /// The poll in or after which it last said that it misses something, counted from 1; 0: it never did.
-    pub(in crate::campaign) named_in: u16,
-    /// Fragments sent when it last did.
-    counted_at: u16,
-    /// Fragments sent when its count last fell, or when it first spoke.
+    /// The poll in or after which it last said that it misses something, counted from 1; 0: it never did. There are
+    /// fewer than 256.
+    named_in: u8,
+    /// Fragments sent since it was asked when it last did: no more than a count can show to be needed.
+    since: u8,
+    /// Fragments sent when it was last asked before it did: its count was taken then or later.
+    pub(super) counted_at: u16,
+    /// Fragments sent when its count was last heard to fall, or when it first spoke.
     progress_at: u16,
     /// Counts in a row that did not fall although fragments had been sent.
     stalls: u8,
@@ -36,7 +39,7 @@ pub(in crate::campaign) struct Count {
     pub(in crate::campaign) missing: u8,
     /// Uncoded fragments, M.
     pub(in crate::campaign) nb_frag: u16,
-    /// Fragments sent so far, M + n.
+    /// Fragments sent when it was taken, M + n.
     pub(in crate::campaign) sent: u16,
 }
 
@@ -88,21 +91,33 @@ impl Count {
 }
 
 impl Track {
-    /// The device says, in or after the `poll`-th poll, how many it is missing; `before` is what it said last.
-    pub(in crate::campaign) fn note(&mut self, poll: u16, before: Option<u8>, count: Count) {
-        let Count { missing, sent, .. } = count;
+    /// The device says, in or after the `poll`-th poll, how many it is missing; `before` is what it said last, and now
+    /// `sent` fragments have been sent. What was sent while it answered is held against nobody.
+    pub(in crate::campaign) fn note(&mut self, poll: u16, before: Option<u8>, count: Count, sent: u16) {
+        let missing = count.missing;
         if before.is_none_or(|before| missing < before) {
             self.progress_at = sent;
             self.stalls = 0;
         } else if missing == SATURATED {
             // It may have fallen from any height to any other.
             self.progress_at = sent;
-        } else if sent > self.counted_at {
+        } else if count.sent > self.heard_at() {
             self.stalls = self.stalls.saturating_add(1).min(MOST_DOUBLINGS);
         }
-        self.counted_at = sent;
-        self.named_in = poll;
+        self.counted_at = count.sent;
+        self.since = u8::try_from(sent.saturating_sub(count.sent)).unwrap_or(u8::MAX);
+        self.named_in = u8::try_from(poll).unwrap_or(u8::MAX);
         self.suspect = count.is_impossible() || count.is_mostly_lost() || self.is_stuck(count, 1);
+    }
+
+    /// The poll in or after which it last said that it misses something, counted from 1; 0: it never did.
+    pub(in crate::campaign) fn named_in(&self) -> u16 {
+        self.named_in.into()
+    }
+
+    /// Fragments sent when its count was heard: it was taken then or before.
+    fn heard_at(&self) -> u16 {
+        self.counted_at.saturating_add(self.since.into())
     }
 
     /// Whether the device saw more fragments without progress than an honest one does, but for so many of a thousand.
@@ -127,7 +142,7 @@ impl Track {
     /// In doubt is what is less than [`DOUBT`] standard deviations, were its losses independent. They may come in bursts.
     pub(in crate::campaign) fn surplus(&self, missing: u8, nb_frag: u16, sent: u16) -> Option<i64> {
         let then = Count { missing, nb_frag, sent: self.counted_at };
-        let (of, since) = (i64::from(then.sent.max(1)), i64::from(sent.saturating_sub(then.sent)));
+        let (of, since) = (i64::from(then.sent.max(1)), i64::from(sent.saturating_sub(self.heard_at())));
         // Nobody loses next to nothing for sure.
         let lost = i64::from(then.lost()).max(of / 20);
         let surplus = since * (of - lost) - i64::from(missing) * of;
@@ -148,6 +163,11 @@ mod tests {
 
     fn count(missing: u8, nb_frag: u16, sent: u16) -> Count {
         Count { missing, nb_frag, sent }
+    }
+
+    /// A count that was taken when it was heard.
+    fn note(track: &mut Track, poll: u16, before: Option<u8>, count: Count) {
+        track.note(poll, before, count, count.sent);
     }
 
     /// The rule as it is written, in floating point.
@@ -192,7 +212,7 @@ mod tests {
         let mut needs = Vec::new();
         for (poll, sent) in (1..).zip([230, 232, 236, 244, 260]) {
             let count = count(1, 215, sent);
-            track.note(poll, before, count);
+            note(&mut track, poll, before, count);
             needs.push((track.need(count, 1), track.suspect));
             before = Some(1);
         }
@@ -205,8 +225,8 @@ mod tests {
     #[test]
     fn where_others_lie_a_device_is_given_less_time() {
         let mut track = Track::default();
-        track.note(1, None, count(1, 215, 230));
-        track.note(2, Some(1), count(1, 215, 242));
+        note(&mut track, 1, None, count(1, 215, 230));
+        note(&mut track, 2, Some(1), count(1, 215, 242));
         let count = count(1, 215, 242);
         assert!(!track.suspect && !track.is_stuck(count, 1));
         assert!(track.is_stuck(count, 50));
@@ -216,7 +236,7 @@ mod tests {
     fn polls_without_fragments_between_them_are_no_stall() {
         let mut track = Track::default();
         for poll in 1..=9 {
-            track.note(poll, (poll > 1).then_some(3), count(3, 100, 110));
+            note(&mut track, poll, (poll > 1).then_some(3), count(3, 100, 110));
         }
         assert_eq!((track.stalls, track.suspect), (0, false));
     }
@@ -225,12 +245,12 @@ mod tests {
     fn counts_that_cannot_be_or_need_more_than_half_again_are_not_believed() {
         for (missing, nb_frag, sent) in [(11, 10, 12), (6, 10, 10), (255, 254, 600), (255, 1000, 1491)] {
             let mut track = Track::default();
-            track.note(1, None, count(missing, nb_frag, sent));
+            note(&mut track, 1, None, count(missing, nb_frag, sent));
             assert!(track.suspect, "{missing} of {nb_frag} after {sent}");
         }
         for (missing, nb_frag, sent) in [(10, 20, 20), (255, 1000, 1053), (255, 1000, 1490)] {
             let mut track = Track::default();
-            track.note(1, None, count(missing, nb_frag, sent));
+            note(&mut track, 1, None, count(missing, nb_frag, sent));
             assert!(!track.suspect, "{missing} of {nb_frag} after {sent}");
         }
     }
@@ -238,10 +258,10 @@ mod tests {
     #[test]
     fn a_saturated_count_is_no_stall() {
         let mut track = Track::default();
-        track.note(1, None, count(255, 1000, 1053));
-        track.note(2, Some(255), count(255, 1000, 1300));
+        note(&mut track, 1, None, count(255, 1000, 1053));
+        note(&mut track, 2, Some(255), count(255, 1000, 1300));
         assert_eq!((track.stalls, track.suspect), (0, false));
-        track.note(3, Some(255), count(200, 1000, 1400));
+        note(&mut track, 3, Some(255), count(200, 1000, 1400));
         assert_eq!((track.stalls, track.progress_at), (0, 1400));
     }
 
@@ -249,7 +269,7 @@ mod tests {
     fn who_was_sent_hardly_more_than_it_missed_is_in_doubt() {
         let mut track = Track::default();
         // 30 of 229 lost.
-        track.note(1, None, count(16, 215, 229));
+        note(&mut track, 1, None, count(16, 215, 229));
         // 17 arrive of 20 in the mean, one more than it missed; the standard deviation is 1.5.
         assert_eq!(track.surplus(16, 215, 249), Some(1));
         assert_eq!(track.surplus(16, 215, 245), Some(-2));
@@ -260,7 +280,7 @@ mod tests {
     #[test]
     fn fewer_fragments_than_are_missing_complete_nobody() {
         let mut track = Track::default();
-        track.note(1, None, count(20, 100, 110));
+        note(&mut track, 1, None, count(20, 100, 110));
         assert!(track.must_miss(20, 129) && !track.must_miss(20, 130));
     }
 }

@@ -39,7 +39,7 @@ impl Campaign {
     /// Has the devices of a stream asked by multicast who of them misses something.
     pub(in crate::campaign) fn begin_adaptive_poll(&mut self, at: usize, devices: u32) {
         let Some(stream) = self.streams.get_mut(at) else { return };
-        stream.course.begin_poll(devices);
+        stream.begin_poll(devices);
         stream.poll = PollStep::Due { participants: false, times: REQUESTS };
         let key = stream.key;
         for index in self.roster.indices() {
@@ -58,7 +58,8 @@ impl Campaign {
         }
         let key = self.roster.get(index).map(|member| Key::of(&self.plan, member));
         let sampled = self.phase_asks(Question::FragSessionStatus);
-        let Some(stream) = self.streams.iter_mut().find(|stream| Some(stream.key) == key) else { return };
+        let Some(at) = self.streams.iter().position(|stream| Some(stream.key) == key) else { return };
+        let Some(stream) = self.streams.get_mut(at) else { return };
         let Some(group) = self.plan.group(stream.key.group) else { return };
         let (Some(block), Some(_)) = (group.block(), group.adaptive()) else { return };
         if let (true, Some(sample)) = (sampled, &mut stream.course.sample) {
@@ -67,13 +68,22 @@ impl Campaign {
                 _ => sample.lacking = sample.lacking.saturating_add(1),
             }
         }
-        let Status::Missing(missing) = status else { return };
-        let (poll, sent) = (stream.course.polls, stream.sent());
-        let count = Count { missing, nb_frag: block.geometry.nb_frag(), sent };
-        self.roster.update(index, |member| {
-            let before = member.missing_frag;
-            member.track.note(poll, before, count);
-        });
+        let (poll, nb_frag, sent) = (stream.course.polls, block.geometry.nb_frag(), stream.sent());
+        let polling = self.phase == Phase::Polling;
+        let taken_at = if polling { stream.early.asked_at() } else { sent };
+        let early = self.early_word(index, poll, nb_frag);
+        match status {
+            Status::Missing(missing) => self.roster.update(index, |member| {
+                let count = Count { missing, nb_frag, sent: taken_at };
+                member.track.note(poll, member.missing_frag, count, sent);
+                member.missing_frag = Some(missing);
+            }),
+            Status::Complete => self.roster.update(index, |member| member.missing_frag = Some(0)),
+            _ => return,
+        }
+        if polling && self.plan.config().adaptive_overlap {
+            self.get_ahead(at, index, early);
+        }
     }
 
     /// Whether a device's count does not fall whatever it receives.
@@ -141,14 +151,9 @@ impl Campaign {
         }
         let Hearing { named, batch, suspects, largest, needs, for_saturated, .. } = self.hear(at);
         let stream = self.streams.get(at)?;
-        let (key, course, sent, resumed) = (stream.key, stream.course, stream.sent(), stream.resumed);
-        let group = self.plan.group(key.group)?;
-        let (block, adaptive) = (group.block()?, group.adaptive()?);
-        let (nb_frag, number) = (block.geometry.nb_frag(), stream.number());
-        let spent = number.saturating_sub(nb_frag.max(resumed));
-        let time = self.time_before_poll(key);
-        let fitting = group.frames_within(time.unwrap_or_default(), u32::from(adaptive.most));
-        let left = adaptive.most.saturating_sub(spent).min(u16::try_from(fitting).unwrap_or(u16::MAX));
+        let (key, course, sent) = (stream.key, stream.course, stream.sent());
+        let nb_frag = self.plan.group(key.group)?.block()?.geometry.nb_frag();
+        let (left, is_last) = self.left(at)?;
         let found = Findings {
             asked: course.on_air,
             named,
@@ -159,10 +164,15 @@ impl Campaign {
             cheaper_alone: !needs.is_empty() && self.is_cheaper_alone(key, &needs, batch.into()),
             left,
             step: step(nb_frag),
-            last: course.polls >= POLLS_MAX || time.is_none(),
+            last: course.polls >= POLLS_MAX || is_last,
         };
-        let course = &mut self.streams.get_mut(at)?.course;
-        let verdict = course.judge(found);
+        let stream = self.streams.get_mut(at)?;
+        let verdict = stream.course.judge(found);
+        if !matches!(verdict, Verdict::Send(_)) {
+            // What was sent ahead and did not go on air is not sent again.
+            stream.again.clear();
+        }
+        let course = &mut stream.course;
         course.saturated_step |= for_saturated && matches!(verdict, Verdict::Send(_) | Verdict::Repair);
         let polls = course.polls;
         if verdict == Verdict::Repair {
@@ -180,13 +190,27 @@ impl Campaign {
         Some(verdict)
     }
 
+    /// Fragments that a stream may still be sent, and whether there is no time for a poll after them.
+    pub(super) fn left(&self, at: usize) -> Option<(u16, bool)> {
+        let stream = self.streams.get(at)?;
+        let group = self.plan.group(stream.key.group)?;
+        let (block, adaptive) = (group.block()?, group.adaptive()?);
+        let spent = stream.number().saturating_sub(block.geometry.nb_frag().max(stream.resumed));
+        let time = self.time_before_poll(stream.key);
+        let fitting = group.frames_within(time.unwrap_or_default(), u32::from(adaptive.most));
+        let left = adaptive.most.saturating_sub(spent).min(u16::try_from(fitting).unwrap_or(u16::MAX));
+        Some((left, time.is_none()))
+    }
+
+    /// Devices that may fail in the end beside those that have.
+    pub(super) fn may_fail(&self) -> u32 {
+        self.roster.indices().end.saturating_sub(self.required()).saturating_sub(self.roster.counts().failed)
+    }
+
     /// Whether no more devices are known to miss something than may fail in the end.
     fn are_few_enough(&self) -> bool {
-        let counts = self.roster.counts();
-        let all = self.roster.indices().end;
-        let may_fail = all.saturating_sub(self.required()).saturating_sub(counts.failed);
         let named = self.roster.members().iter().filter(|member| self.is_named(member)).count();
-        u32::try_from(named).is_ok_and(|named| named <= may_fail)
+        u32::try_from(named).is_ok_and(|named| named <= self.may_fail())
     }
 
     /// Whether a device said in its stream's last poll, or in one that nothing was sent after, that it misses something.
@@ -195,7 +219,7 @@ impl Campaign {
         let stream = self.streams.iter().find(|stream| stream.key == key);
         member.is_running()
             && member.missing_frag.is_some_and(|missing| missing > 0)
-            && stream.is_some_and(|stream| stream.course.names(member.track.named_in))
+            && stream.is_some_and(|stream| stream.course.names(member.track.named_in()))
     }
 
     /// Whether answers may drown each other.
@@ -213,7 +237,7 @@ impl Campaign {
             let stream = stream.filter(|stream| Key::of(&self.plan, member) == stream.key)?;
             let missing = member.missing_frag.filter(|missing| *missing > 0)?;
             let silent = member.needs_fragments()
-                && (1..stream.course.polls).contains(&member.track.named_in)
+                && (1..stream.course.polls).contains(&member.track.named_in())
                 && !member.track.suspect
                 && !self.sticks(index);
             let surplus = member.track.surplus(missing, nb_frag, stream.sent()).filter(|_| silent)?;
@@ -254,7 +278,7 @@ impl Campaign {
                 let silent = |member: &Member| {
                     member.needs_fragments()
                         && Key::of(&self.plan, member) == key
-                        && member.track.named_in != poll
+                        && member.track.named_in() != poll
                 };
                 self.roster.get(index).is_some_and(silent)
             })
@@ -282,12 +306,13 @@ impl Campaign {
             if !member.is_running() || Key::of(&self.plan, &member) != key {
                 continue;
             }
-            let missing = member.missing_frag.filter(|_| member.track.named_in > 0).unwrap_or_default();
+            let missing = member.missing_frag.filter(|_| member.track.named_in() > 0).unwrap_or_default();
             // One whose count sticks was not silent: it said something, and that proves nothing.
             let spoke = member.missing_frag.is_some_and(|missing| missing > 0) && self.sticks(index);
             // Asked alone since the last fragments, it said nothing either.
             let mute = member.tries > 0;
-            if spoke || mute || course.names(member.track.named_in) || member.track.must_miss(missing, sent) {
+            if spoke || mute || course.names(member.track.named_in()) || member.track.must_miss(missing, sent)
+            {
                 // It stays, to be named in the end.
             } else if self.now >= self.silent_at(index, &member) {
                 self.fail(index, FailureReason::NotHeard);

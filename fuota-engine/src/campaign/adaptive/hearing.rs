@@ -19,7 +19,7 @@ const MOST_OUTVOTED_PERMILLE: u32 = 10;
 /// Honest devices in a thousand that may be taken for liars for each liar that there is.
 const PERMILLE_PER_LIAR: u32 = 10;
 /// Of a thousand honest devices, most that may be taken for liars.
-const MOST_PERMILLE: u32 = 100;
+pub(super) const MOST_PERMILLE: u16 = 100;
 
 /// A poll's answers, weighed.
 #[derive(Debug, Default)]
@@ -52,13 +52,15 @@ impl Campaign {
 
     fn weigh(&self, stream: &Stream) -> Option<Hearing> {
         let nb_frag = self.plan.group(stream.key.group)?.block()?.geometry.nb_frag();
-        let (course, sent) = (stream.course, stream.sent());
+        let (course, asked_at) = (stream.course, stream.early.asked_at());
+        // Sent while answers came in.
+        let ahead = u32::from(stream.sent().saturating_sub(asked_at));
         let of_poll = |(index, member): (u32, &'_ Member)| {
             let speaks = member.is_running()
-                && member.track.named_in == course.polls
+                && member.track.named_in() == course.polls
                 && Key::of(&self.plan, member) == stream.key;
             let missing = member.missing_frag.filter(|missing| *missing > 0 && speaks)?;
-            Some((index, member.track, Count { missing, nb_frag, sent }))
+            Some((index, member.track, Count { missing, nb_frag, sent: member.track.counted_at }))
         };
         let named = || self.roster.indices().zip(self.roster.members()).filter_map(of_poll);
         // Where some are shown to lie, a doubtful device is more likely to be another one than to be unlucky.
@@ -66,13 +68,15 @@ impl Campaign {
         let liars = u32::try_from(liars).unwrap_or(u32::MAX);
         let outvoted = dissenters(course.devices).min(MOST_OUTVOTED_PERMILLE);
         let permille = outvoted.saturating_add(liars.saturating_mul(PERMILLE_PER_LIAR));
-        let permille = u16::try_from(permille.min(MOST_PERMILLE)).unwrap_or(1);
+        let permille = u16::try_from(permille).unwrap_or(MOST_PERMILLE).min(MOST_PERMILLE);
 
         let (mut believed, mut doubted, mut saturated) = (Vec::new(), Vec::new(), Vec::new());
         let mut hearing = Hearing::default();
         for (index, track, count) in named() {
             hearing.largest = hearing.largest.max(Some(count.missing));
-            let need = (index, track.need(count, permille));
+            // Counted from when the poll began.
+            let later = u32::from(count.sent.saturating_sub(asked_at));
+            let need = (index, track.need(count, permille).saturating_add(later));
             if count.is_impossible() {
                 hearing.suspects += 1;
             } else if track.suspect || track.is_stuck(count, permille) {
@@ -84,7 +88,7 @@ impl Campaign {
             }
         }
         let few = |needs: &[Need], per: u32| {
-            u32::try_from(needs.len()).is_ok_and(|few| few.saturating_mul(per) <= course.devices)
+            u32::try_from(needs.len()).is_ok_and(|devices| are_few(devices, per, course.devices))
         };
         // So many devices don't lie: it is the radio.
         let radio = doubted.len() > 1 && !few(&doubted, DEVICES_PER_LIAR);
@@ -114,11 +118,22 @@ impl Campaign {
         };
         hearing.named = u32::try_from(believed.len()).unwrap_or(u32::MAX);
         hearing.suspects += u32::try_from(doubted.len()).unwrap_or(u32::MAX);
-        hearing.batch = u16::try_from(batch).unwrap_or(u16::MAX);
+        let still = |need: u32| if need > 0 { need.saturating_sub(ahead).max(1) } else { 0 };
+        hearing.batch = u16::try_from(still(batch)).unwrap_or(u16::MAX);
         hearing.newly_suspect = doubted.iter().map(|&(index, _)| index).collect();
         if self.plan.config().multicast_gateways > 1 {
-            hearing.needs = believed;
+            hearing.needs = believed.into_iter().map(|(index, need)| (index, still(need))).collect();
         }
         Some(hearing)
     }
+}
+
+/// Whether these are no more than one in `per` of a fleet.
+const fn are_few(devices: u32, per: u32, fleet: u32) -> bool {
+    devices.saturating_mul(per) <= fleet
+}
+
+/// Whether so few of a fleet say that they miss 255 or more that it is their fault.
+pub(super) const fn are_few_saturated(devices: u32, fleet: u32) -> bool {
+    are_few(devices, DEVICES_PER_SATURATED, fleet)
 }

@@ -17,6 +17,7 @@
 mod ballot;
 mod count;
 mod course;
+mod early;
 mod flow;
 mod hearing;
 mod repair;
@@ -25,6 +26,7 @@ use super::policy::{Batch, RedundancyPolicy};
 
 pub(super) use self::count::Track;
 pub(super) use self::course::Course;
+pub(super) use self::early::Early;
 
 /// Polls at most.
 pub(super) const POLLS_MAX: u16 = 20;
