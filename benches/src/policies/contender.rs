@@ -37,6 +37,11 @@ pub(crate) enum Contender {
     Adaptive,
     /// The same, 99.9 % of the devices required.
     AdaptiveForMost,
+    /// The same as [`Adaptive`](Self::Adaptive), and the engine knows how many gateways send each frame; only where there
+    /// are several.
+    AdaptiveAlone,
+    /// The same as [`Adaptive`](Self::Adaptive), and what answers show to be needed is sent while others come in.
+    AdaptiveOverlap,
     /// The same as [`Adaptive`](Self::Adaptive), and one device says for ever that it misses one.
     OneLiar,
     /// The same, and one in a hundred does.
@@ -46,10 +51,12 @@ pub(crate) enum Contender {
 }
 
 /// What is run at once: all that follows from the same losses without a server is one task.
-pub(crate) const TASKS: [Contender; 7] = [
+pub(crate) const TASKS: [Contender; 9] = [
     Contender::Oracle,
     Contender::Adaptive,
     Contender::AdaptiveForMost,
+    Contender::AdaptiveAlone,
+    Contender::AdaptiveOverlap,
     Contender::Carousel,
     Contender::OneLiar,
     Contender::Liars,
@@ -59,7 +66,7 @@ pub(crate) const TASKS: [Contender; 7] = [
 /// What a campaign took, from its first fragment on.
 #[derive(Clone, Copy, Debug, Serialize, Deserialize)]
 pub(crate) struct Took {
-    /// Airtime of the gateway's frames, in fragments.
+    /// Airtime of a gateway's frames, in fragments: of several gateways' in the mean.
     pub(crate) frames: f64,
     /// The same in seconds.
     pub(crate) airtime_s: f64,
@@ -98,6 +105,7 @@ pub(crate) fn scenario(channel: &Channel, nb_frag: u16, devices: u32, seed: u64)
 /// Carries a task out.
 pub(crate) fn run(task: Contender, mut scenario: Scenario) -> Result<Vec<(Contender, Took)>, SimError> {
     let devices = scenario.devices();
+    let gateways = u16::try_from(scenario.gateways.len()).unwrap_or(u16::MAX);
     let liars = |devices, missing| Liars { devices, missing };
     let liars = match task {
         Contender::Oracle | Contender::OracleOfMost | Contender::FixedHalf => return references(&scenario),
@@ -107,12 +115,21 @@ pub(crate) fn run(task: Contender, mut scenario: Scenario) -> Result<Vec<(Conten
             scenario.config.success_threshold = "99.9".parse().unwrap_or_default();
             Liars::default()
         }
+        Contender::AdaptiveAlone if gateways < 2 => return Ok(Vec::new()),
+        Contender::AdaptiveAlone => {
+            scenario.config.multicast_gateways = gateways;
+            Liars::default()
+        }
+        Contender::AdaptiveOverlap => {
+            scenario.config.adaptive_overlap = true;
+            Liars::default()
+        }
         Contender::OneLiar => liars(1, 1),
         Contender::Liars => liars(devices / 100, 1),
         Contender::SaturatedLiars => liars(devices / 100, u8::MAX),
     };
     let record = campaign(&scenario, liars)?;
-    Ok(vec![(task, Took::of(&record, devices))])
+    Ok(vec![(task, Took::of(&record, devices, gateways))])
 }
 
 fn references(scenario: &Scenario) -> Result<Vec<(Contender, Took)>, SimError> {
@@ -151,8 +168,10 @@ impl Took {
         }
     }
 
-    fn of(record: &CampaignRecord, devices: u32) -> Self {
-        let airtime_s = record.airtime.as_secs_f64();
+    fn of(record: &CampaignRecord, devices: u32, gateways: u16) -> Self {
+        // One of them sends what is for one device.
+        let alone = record.airtime_alone.as_secs_f64();
+        let airtime_s = record.airtime.as_secs_f64() - alone + alone / f64::from(gateways.max(1));
         Self {
             frames: airtime_s / record.block.airtime.as_secs_f64(),
             airtime_s,

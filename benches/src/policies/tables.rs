@@ -91,6 +91,11 @@ fn against_oracle(sample: &Sample<'_>) -> Row {
         Figure::new("for 99.9 %", mean(&most), "x"),
         Figure::new("± ", half_width(&most), ""),
         Figure::new("worst ", largest(&most), "x"),
+        Figure::new(
+            "with frames to single devices",
+            mean(&sample.ratios(Contender::AdaptiveAlone, Contender::Oracle)),
+            "x",
+        ),
         Figure::new("fixed, all", sample.hindsight(Contender::Oracle) / oracle, "x"),
         Figure::new("fixed, 99.9 %", sample.hindsight(Contender::OracleOfMost) / oracle, "x"),
         Figure::new("fixed 50 %", mean(&sample.ratios(Contender::FixedHalf, Contender::Oracle)), "x"),
