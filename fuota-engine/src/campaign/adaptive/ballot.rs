@@ -4,6 +4,8 @@ use alloc::vec::Vec;
 
 /// One dissenter among so many devices is outvoted.
 const DEVICES_PER_DISSENTER: u32 = 1000;
+/// Steps that are sent at most to so few devices that they may be outvoted.
+const MINORITY_STEPS: u32 = 3;
 /// Added to what a minority may ask for.
 pub(super) const MINORITY_MARGIN: u32 = 8;
 
@@ -29,18 +31,23 @@ impl Ballot {
     /// others need too.
     ///
     /// With k = one in a thousand devices, at least one: no more than 1.5 times the need after the k largest, and a few;
-    /// where no more than k need anything, no more than a [`step`], and a few.
+    /// where no more than k need anything, no more than a [`step`], and a few; but three steps if a second one needs
+    /// nearly as much as the first.
     pub(super) fn batch(&mut self, nb_frag: u16) -> u32 {
-        let dissenters = dissenters(self.devices);
         let largest = self.needs.iter().copied().max().unwrap_or_default();
-        let most = match usize::try_from(dissenters) {
-            Ok(k) if k < self.needs.len() => {
-                let (_, next, _) = self.needs.select_nth_unstable_by(k, |a, b| b.cmp(a));
-                next.saturating_add(*next / 2)
-            }
-            _ => u32::from(step(nb_frag)),
+        let step = u32::from(step(nb_frag));
+        let most = match self.half_again(dissenters(self.devices)) {
+            Some(most) => most,
+            None => self.half_again(1).unwrap_or_default().clamp(step, step * MINORITY_STEPS),
         };
         largest.min(most.saturating_add(MINORITY_MARGIN))
+    }
+
+    /// 1.5 times the need after the so many largest, if there is one.
+    fn half_again(&mut self, outvoted: u32) -> Option<u32> {
+        let outvoted = usize::try_from(outvoted).ok().filter(|outvoted| *outvoted < self.needs.len())?;
+        let (_, next, _) = self.needs.select_nth_unstable_by(outvoted, |a, b| b.cmp(a));
+        Some(next.saturating_add(*next / 2))
     }
 }
 
@@ -78,6 +85,14 @@ mod tests {
         assert_eq!(batch(10_000, 429, &needs), 38);
         needs.push(400);
         assert_eq!(batch(10_000, 429, &needs), 400);
+    }
+
+    #[test]
+    fn of_few_one_is_outvoted_and_two_are_not() {
+        assert_eq!(batch(10_000, 1_000, &[400]), 50 + 8);
+        assert_eq!(batch(10_000, 1_000, &[400, 20]), 50 + 8);
+        assert_eq!(batch(10_000, 1_000, &[100, 60]), 90 + 8);
+        assert_eq!(batch(10_000, 1_000, &[400, 400, 20]), 150 + 8);
     }
 
     #[test]

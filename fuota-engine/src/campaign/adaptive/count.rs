@@ -6,6 +6,10 @@
 pub(super) const SATURATED: u8 = u8::MAX;
 /// A need doubles with each poll that brought a device nothing, up to so often.
 const MOST_DOUBLINGS: u8 = 4;
+/// So many of the fragments to come may be received by luck.
+const LUCK: u32 = 40;
+/// One in so many of the fragments sent is the least that is sent next.
+const LEAST: u32 = 200;
 /// Added to the fragments without progress that chance explains.
 const PATIENCE_MARGIN: u16 = 4;
 /// Standard deviations within which nothing is beyond doubt.
@@ -66,11 +70,22 @@ impl Count {
     }
 
     /// Fragments to send for the device, one more than it misses: (m + 1) / (1 − p/2), p the share that it lost so
-    /// far. Half of p, because in bursts the whole of it overshoots.
+    /// far. Half of p, because whoever misses most was unlucky too, and the whole of it overshoots.
+    ///
+    /// And never less than 0.5 % of what was sent: another poll takes longer.
     fn need(self) -> u32 {
-        let twice = 2 * u32::from(self.sent);
+        let sent = u32::from(self.sent);
+        let twice = 2 * sent;
         let hopeful = twice.saturating_sub(self.lost()).max(1);
-        ((u32::from(self.missing) + 1) * twice).div_ceil(hopeful)
+        ((u32::from(self.missing) + 1) * twice).div_ceil(hopeful).max(sent / LEAST)
+    }
+
+    /// Fragments to send for the device where hardly any other misses some: then its place is what made it lose so many,
+    /// and it goes on. All but a few of (m + 1) / (1 − p), luck for the rest.
+    fn need_of_few(self) -> u32 {
+        let sent = u32::from(self.sent);
+        let sober = ((u32::from(self.missing) + 1) * sent).div_ceil(sent.saturating_sub(self.lost()).max(1));
+        sober.saturating_sub(LUCK)
     }
 
     /// Fragments without progress that a device which loses as much as this one may see so often in a thousand times: F
@@ -126,11 +141,11 @@ impl Track {
     }
 
     /// Fragments to send for the device, doubled with each count that did not fall; but then no more than show whether it
-    /// is stuck.
-    pub(in crate::campaign) fn need(&self, count: Count, permille: u16) -> u32 {
+    /// is stuck. `few` tells whether hardly any other device misses some.
+    pub(in crate::campaign) fn need(&self, count: Count, permille: u16, few: bool) -> u32 {
         let need = count.need();
         if self.stalls == 0 {
-            return need;
+            return if few { need.max(count.need_of_few()) } else { need };
         }
         let proof = self.progress_at.saturating_add(count.patience(permille)).saturating_sub(count.sent);
         need.saturating_mul(1 << self.stalls.min(MOST_DOUBLINGS)).min(u32::from(proof.max(1)).max(need))
@@ -176,8 +191,9 @@ mod tests {
         ((f64::from(permille) / 1000.0).ln() / (1.0 - (1.0 - loss) / 2.0).ln()).ceil() + 4.0
     }
 
-    fn need_by_division(missing: f64, loss: f64) -> f64 {
-        (missing + 1.0) / (1.0 - loss / 2.0)
+    fn need_by_division(missing: f64, loss: f64, sent: f64) -> f64 {
+        let hopeful = (missing + 1.0) / (1.0 - loss / 2.0);
+        hopeful.max((sent / 200.0).floor())
     }
 
     proptest! {
@@ -191,9 +207,10 @@ mod tests {
             let count = count(missing, nb_frag, nb_frag + parity);
             prop_assume!(!count.is_impossible());
             let received = f64::from(nb_frag) - f64::from(missing);
-            let loss = 1.0 - received / f64::from(nb_frag + parity);
+            let sent = f64::from(nb_frag + parity);
+            let loss = 1.0 - received / sent;
             // Where a quotient is a whole number either neighbour is right.
-            prop_assert!((f64::from(count.need()) - need_by_division(missing.into(), loss).ceil()).abs() <= 1.0);
+            prop_assert!((f64::from(count.need()) - need_by_division(missing.into(), loss, sent).ceil()).abs() <= 1.0);
             prop_assert!((f64::from(count.patience(permille)) - patience_by_logarithm(loss, permille)).abs() <= 1.0);
         }
     }
@@ -206,6 +223,21 @@ mod tests {
     }
 
     #[test]
+    fn who_is_nearly_alone_in_losing_many_is_sent_what_it_will_lose_too() {
+        // 1,000 + 300 sent, 455 lost: 155 missing. 156 / (1 − 0.35 / 2) = 189.1, 156 / (1 − 0.35) = 240.
+        assert_eq!(count(155, 1000, 1300).need(), 190);
+        assert_eq!(count(155, 1000, 1300).need_of_few(), 200);
+        // Of few that it misses luck may bring them all.
+        assert_eq!(count(20, 1000, 1300).need_of_few(), 0);
+    }
+
+    #[test]
+    fn of_a_long_block_no_less_is_sent_than_half_a_percent() {
+        assert_eq!(count(1, 1000, 1300).need(), 6);
+        assert_eq!(count(1, 215, 260).need(), 3);
+    }
+
+    #[test]
     fn a_count_that_does_not_fall_doubles_the_need_until_it_is_not_believed() {
         let mut track = Track::default();
         let mut before = None;
@@ -213,7 +245,7 @@ mod tests {
         for (poll, sent) in (1..).zip([230, 232, 236, 244, 260]) {
             let count = count(1, 215, sent);
             note(&mut track, poll, before, count);
-            needs.push((track.need(count, 1), track.suspect));
+            needs.push((track.need(count, 1, false), track.suspect));
             before = Some(1);
         }
         let believed = |need| (need, false);

@@ -13,6 +13,8 @@ use crate::campaign::stream::{Key, Stream};
 const DEVICES_PER_LIAR: u32 = 20;
 /// Counts that stand for any number are the devices' fault if no more than one in so many say them.
 const DEVICES_PER_SATURATED: u32 = 50;
+/// One in so many devices, or fewer, miss something because of where they are.
+const DEVICES_PER_FEW: u32 = 32;
 /// Where nobody is shown to lie, as many of a thousand honest devices may be taken for liars as may be outvoted, and no more
 /// than this in a fleet of any size.
 const MOST_OUTVOTED_PERMILLE: u32 = 10;
@@ -70,13 +72,15 @@ impl Campaign {
         let permille = outvoted.saturating_add(liars.saturating_mul(PERMILLE_PER_LIAR));
         let permille = u16::try_from(permille).unwrap_or(MOST_PERMILLE).min(MOST_PERMILLE);
 
+        let all = u32::try_from(named().count()).unwrap_or(u32::MAX);
+        let few = are_few(all, DEVICES_PER_FEW, course.devices);
         let (mut believed, mut doubted, mut saturated) = (Vec::new(), Vec::new(), Vec::new());
         let mut hearing = Hearing::default();
         for (index, track, count) in named() {
             hearing.largest = hearing.largest.max(Some(count.missing));
             // Counted from when the poll began.
             let later = u32::from(count.sent.saturating_sub(asked_at));
-            let need = (index, track.need(count, permille).saturating_add(later));
+            let need = (index, track.need(count, permille, few).saturating_add(later));
             if count.is_impossible() {
                 hearing.suspects += 1;
             } else if track.suspect || track.is_stuck(count, permille) {
@@ -87,11 +91,11 @@ impl Campaign {
                 believed.push(need);
             }
         }
-        let few = |needs: &[Need], per: u32| {
+        let no_more_than = |needs: &[Need], per: u32| {
             u32::try_from(needs.len()).is_ok_and(|devices| are_few(devices, per, course.devices))
         };
         // So many devices don't lie: it is the radio.
-        let radio = doubted.len() > 1 && !few(&doubted, DEVICES_PER_LIAR);
+        let radio = doubted.len() > 1 && !no_more_than(&doubted, DEVICES_PER_LIAR);
         if radio {
             believed.append(&mut doubted);
         }
@@ -100,7 +104,7 @@ impl Campaign {
             needs.iter().for_each(|&(_, need)| ballot.cast(need));
             ballot.batch(nb_frag)
         };
-        let batch = if radio || saturated.is_empty() || !few(&saturated, DEVICES_PER_SATURATED) {
+        let batch = if radio || saturated.is_empty() || !no_more_than(&saturated, DEVICES_PER_SATURATED) {
             believed.append(&mut saturated);
             cast(&believed)
         } else if !believed.is_empty() {
