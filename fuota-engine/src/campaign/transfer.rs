@@ -10,7 +10,7 @@ use fuota_proto::fragmentation::v1::DataFragment;
 use super::event::{CampaignStatus, Cause, StageKind, StageStatus, Warning};
 use super::io::{Dest, Output, Report};
 use super::question::encode;
-use super::stream::{InFlight, Key, PollStep, streams};
+use super::stream::{InFlight, Key, PollStep, Stream, streams};
 use super::tx::Cargo;
 use super::{Campaign, Phase};
 use crate::time::GpsInstant;
@@ -60,15 +60,19 @@ impl Campaign {
 
     /// The next multicast downlink, fragment or status request, if one is due.
     pub(super) fn next_multicast(&mut self) -> Option<Output> {
-        let streams = 0..self.streams.len();
         // What is sent ahead lets requests pass.
-        let due = |stream: &usize| self.is_polling() && !self.is_request_due(*stream);
-        let (ahead, first): (Vec<_>, Vec<_>) = streams.partition(due);
-        first.into_iter().chain(ahead).find_map(|stream| self.next_of_stream(stream))
+        [false, true].into_iter().find_map(|ahead| {
+            let mut streams = 0..self.streams.len();
+            streams.find_map(|stream| {
+                if self.sends_ahead(stream) == ahead { self.next_of_stream(stream) } else { None }
+            })
+        })
     }
 
-    fn is_request_due(&self, stream: usize) -> bool {
-        self.streams.get(stream).is_some_and(|stream| matches!(stream.poll, PollStep::Due { .. }))
+    /// Whether whatever a stream sends now it sends while answers come in.
+    fn sends_ahead(&self, stream: usize) -> bool {
+        let is_due = |stream: &Stream| matches!(stream.poll, PollStep::Due { .. });
+        self.is_polling() && !self.streams.get(stream).is_some_and(is_due)
     }
 
     fn next_of_stream(&mut self, index: usize) -> Option<Output> {
