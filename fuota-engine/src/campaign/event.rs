@@ -64,7 +64,7 @@ pub enum Event {
         group: GroupId,
         /// Counted from 1.
         poll: u16,
-        /// Fragments sent before it, in all.
+        /// Fragments sent before it, and while answers came in, in all.
         fragments: u16,
         /// Devices that said they miss something.
         answers: u32,
@@ -72,7 +72,7 @@ pub enum Event {
         largest: Option<u8>,
         /// Of these, devices that are not believed.
         suspects: u32,
-        /// Fragments that are sent because of it.
+        /// Fragments that are sent because of it, beside those sent while answers came in.
         batch: u16,
     },
     /// Devices that a poll named are sent what they need one by one: that takes less airtime than a batch for all.

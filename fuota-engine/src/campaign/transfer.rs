@@ -10,7 +10,7 @@ use fuota_proto::fragmentation::v1::DataFragment;
 use super::event::{CampaignStatus, Cause, StageKind, StageStatus, Warning};
 use super::io::{Dest, Output, Report};
 use super::question::encode;
-use super::stream::{InFlight, Key, PollStep, Stream, streams};
+use super::stream::{InFlight, Key, PollStep, streams};
 use super::tx::Cargo;
 use super::{Campaign, Phase};
 use crate::time::GpsInstant;
@@ -61,18 +61,16 @@ impl Campaign {
     /// The next multicast downlink, fragment or status request, if one is due.
     pub(super) fn next_multicast(&mut self) -> Option<Output> {
         // What is sent ahead lets requests pass.
-        [false, true].into_iter().find_map(|ahead| {
+        [true, false].into_iter().find_map(|request| {
             let mut streams = 0..self.streams.len();
             streams.find_map(|stream| {
-                if self.sends_ahead(stream) == ahead { self.next_of_stream(stream) } else { None }
+                if self.is_request_due(stream) == request { self.next_of_stream(stream) } else { None }
             })
         })
     }
 
-    /// Whether whatever a stream sends now it sends while answers come in.
-    fn sends_ahead(&self, stream: usize) -> bool {
-        let is_due = |stream: &Stream| matches!(stream.poll, PollStep::Due { .. });
-        self.is_polling() && !self.streams.get(stream).is_some_and(is_due)
+    fn is_request_due(&self, stream: usize) -> bool {
+        self.streams.get(stream).is_some_and(|stream| matches!(stream.poll, PollStep::Due { .. }))
     }
 
     fn next_of_stream(&mut self, index: usize) -> Option<Output> {

@@ -56,7 +56,7 @@ impl Early {
 
     /// Devices that have said so.
     fn devices(&self) -> u32 {
-        self.missing.values().sum()
+        self.missing.values().copied().fold(0, u32::saturating_add)
     }
 
     /// Fragments that all but so many devices of those who miss most are known to need, of a fleet of that size.
