@@ -123,8 +123,7 @@ fn a_fresh_decoder_gets_its_state_from_the_entries() {
     assert_eq!(replayed(&mut decoder, &stored), Progress::Complete);
     assert!(decoder.is_complete());
     // Solutions come in the order of the lost fragments, and not before there is anything to solve.
-    let solved = stored.iter().filter(|(_, entry)| matches!(entry, Entry::Solved(_)));
-    let last = *solved.last().unwrap();
+    let last = *stored.iter().rfind(|(_, entry)| matches!(entry, Entry::Solved(_))).unwrap();
     let received: Vec<_> =
         stored.iter().copied().filter(|(_, entry)| matches!(entry, Entry::Fragment(_))).collect();
     let mut decoder = session.deferred();
