@@ -229,3 +229,19 @@ fn a_campaign_that_is_handed_over_whenever_it_waits_sends_the_same() {
     assert_eq!(stage.run(), whole.run());
     assert_eq!(stage.chart(), whole.chart());
 }
+
+#[test]
+fn a_probe_is_answered_before_any_fragment() {
+    let mut spec = overlapped(3);
+    spec.config.probe_at_start = true;
+    let hears = |heard: &Heard, nth: u32, now: GpsInstant| match heard {
+        Heard::Status { multicast: true, .. } if nth == 1 => answer_missing(heard, now, 10),
+        _ => good(heard, now),
+    };
+    let mut stage = Stage::new(spec).device(1, hears).device(2, hears).device(3, hears);
+    assert_eq!(stage.run().complete, 3);
+    let chart: Vec<_> = stage.chart().into_iter().skip_while(|line| !line.starts_with("S->*")).collect();
+    assert_eq!(chart[0], "S->* FragSessionStatusReq 1");
+    assert!(chart[1..4].iter().all(|line| line.ends_with("FragSessionStatusAns missing 10")), "{chart:#?}");
+    assert_eq!(chart[4], "S->* DataFragment 1..11");
+}

@@ -86,8 +86,7 @@ impl Campaign {
                 (Cargo::Poll { stream: tag }, Self::encode_poll(key, participants))
             }
             (true, PollStep::None | PollStep::InFlight { .. }) => return None,
-            // While answers come in, whatever is to be sent is sent ahead.
-            (true, PollStep::Window(until)) if self.now >= until => return None,
+            (true, PollStep::Window(until)) if self.now >= until || !self.may_send_ahead() => return None,
             (true, PollStep::Window(_)) | (false, _) => {
                 let n = stream.upcoming()?;
                 (Cargo::Fragment { stream: tag, n }, self.encode_fragment(key, n)?)
@@ -101,6 +100,11 @@ impl Campaign {
         let (serial, transmit) = self.transmit(cargo, dest, port, payload, expires_at, None);
         self.note_multicast(key.group, serial, cargo, gap);
         Some(Output::Transmit(transmit))
+    }
+
+    /// Whether fragments may go out while answers come in. Before the first of them the groups have to show that they hear.
+    fn may_send_ahead(&self) -> bool {
+        self.phase == Phase::Polling && self.plan.config().adaptive_overlap
     }
 
     /// A multicast downlink was handed to the network server.
@@ -139,7 +143,7 @@ impl Campaign {
 
     /// What became of a fragment.
     pub(super) fn on_fragment_report(&mut self, stream: u16, n: u16, serial: u32, report: Report) {
-        let now = self.now;
+        let (now, is_under_way) = (self.now, self.phase == Phase::Transfer || self.may_send_ahead());
         let Some(stream) = self.streams.get_mut(usize::from(stream)) else { return };
         let (Some(state), Some(group)) =
             (self.groups.get_mut(usize::from(stream.key.group)), self.plan.group(stream.key.group))
@@ -158,8 +162,7 @@ impl Campaign {
                 self.ledger.note(|stage| stage.fragments += 1);
             }
             Report::Refused(_) | Report::Dropped => {
-                let ahead = self.phase == Phase::Polling && self.plan.config().adaptive_overlap;
-                if self.phase == Phase::Transfer || ahead {
+                if is_under_way {
                     stream.again.push_back(n);
                 }
                 state.refused(now + REST);
