@@ -4,7 +4,7 @@ mod common;
 
 use common::{Heard, Stage, answer_missing, good, spec};
 use fuota_engine::campaign::event::Event;
-use fuota_engine::campaign::spec::Redundancy;
+use fuota_engine::campaign::spec::{CampaignSpec, Redundancy};
 use fuota_engine::percent::Percent;
 use proptest::prelude::*;
 
@@ -36,6 +36,34 @@ fn moods() -> impl Strategy<Value = Vec<Option<u8>>> {
     proptest::collection::vec(proptest::option::weighted(0.7, any::<u8>()), 0..45)
 }
 
+/// Devices that answer polls according to their moods.
+fn moody(spec: CampaignSpec, devices: Vec<Vec<Option<u8>>>) -> Stage {
+    (1..).zip(devices).fold(Stage::new(spec), |stage, (n, moods)| {
+        stage.device(n, move |heard, times, now| match heard {
+            Heard::Status { .. } => {
+                let mood = moods.get(times as usize - 1).copied().flatten();
+                mood.filter(|missing| *missing > 0).and_then(|missing| answer_missing(heard, now, missing))
+            }
+            _ => good(heard, now),
+        })
+    })
+}
+
+#[test]
+fn whoever_says_when_asked_alone_that_it_misses_some_is_named_in_that_poll() {
+    let mut spec = spec(1);
+    spec.groups[0].redundancy = Redundancy::Adaptive;
+    // Two fragments of parity and no more.
+    spec.config.expected_loss = Percent::whole(10);
+    spec.config.adaptive_excess_max = 9;
+    spec.config.success_threshold = Percent::whole(1);
+    // Each poll asks twice. It speaks in the second, keeps silent in two, and is asked alone.
+    let mut stage = moody(spec, vec![vec![None, None, None, Some(1), None, None, None, None, Some(1)]]);
+    assert_eq!(stage.run().complete, 0);
+    let polls: Vec<_> = polls(&stage).iter().map(|polled| (polled.poll, polled.answers)).collect();
+    assert_eq!(polls, [(1, 0), (2, 1), (3, 0), (4, 0), (4, 1)]);
+}
+
 proptest! {
     /// Whatever devices answer, the campaign ends within its bounds, and whoever was named last does not count as
     /// complete.
@@ -55,16 +83,7 @@ proptest! {
         spec.config.success_threshold = Percent::whole(threshold);
         let first = Percent::whole(expected_loss).of_rest_ceil(10);
         let most = (10 + first) * (100 + u64::from(excess)) / 100;
-        let mut stage = Stage::new(spec);
-        for (n, moods) in (1..).zip(devices) {
-            stage = stage.device(n, move |heard, times, now| match heard {
-                Heard::Status { .. } => {
-                    let mood = moods.get(times as usize - 1).copied().flatten();
-                    mood.filter(|missing| *missing > 0).and_then(|missing| answer_missing(heard, now, missing))
-                }
-                _ => good(heard, now),
-            });
-        }
+        let mut stage = moody(spec, devices);
         let outcome = stage.run();
         let fragments: u32 = stage.campaign.stages().iter().map(|stage| stage.fragments).sum();
         prop_assert!(u64::from(fragments) <= most, "{} of {}", fragments, most);

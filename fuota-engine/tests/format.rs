@@ -145,12 +145,9 @@ fn plans_written_in_version_1_are_read() {
     }
 }
 
-#[test]
-fn plans_written_in_version_2_are_read() {
-    let mut elaborate = elaborate();
-    (elaborate.config.multicast_gateways, elaborate.config.adaptive_overlap) = (1, false);
-    for (octets, spec) in golden(include_str!("vectors/format/plans-2.hex")).iter().zip([spec(2), elaborate])
-    {
+/// Plans of an older version are read as these, and refused where they are cut short.
+fn are_read_as(written: &str, specs: [CampaignSpec; 2]) {
+    for (octets, spec) in golden(written).iter().zip(specs) {
         let read = CampaignSpec::from_octets(octets, spec.image.clone()).unwrap();
         assert_eq!(shown(&read), shown(&spec));
         for len in 1..octets.len() {
@@ -161,18 +158,17 @@ fn plans_written_in_version_2_are_read() {
 }
 
 #[test]
+fn plans_written_in_version_2_are_read() {
+    let mut elaborate = elaborate();
+    (elaborate.config.multicast_gateways, elaborate.config.adaptive_overlap) = (1, false);
+    are_read_as(include_str!("vectors/format/plans-2.hex"), [spec(2), elaborate]);
+}
+
+#[test]
 fn plans_written_in_version_3_are_read() {
     let mut elaborate = elaborate();
     elaborate.config.adaptive_overlap = false;
-    for (octets, spec) in golden(include_str!("vectors/format/plans-3.hex")).iter().zip([spec(2), elaborate])
-    {
-        let read = CampaignSpec::from_octets(octets, spec.image.clone()).unwrap();
-        assert_eq!(shown(&read), shown(&spec));
-        for len in 1..octets.len() {
-            let cut = CampaignSpec::from_octets(&octets[..len], spec.image.clone()).unwrap_err();
-            assert_eq!(cut, FormatError::Truncated { format: Format::Plan, at: len });
-        }
-    }
+    are_read_as(include_str!("vectors/format/plans-3.hex"), [spec(2), elaborate]);
 }
 
 #[test]

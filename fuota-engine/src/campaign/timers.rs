@@ -29,8 +29,10 @@ type Entry = (GpsInstant, u32);
 pub(super) struct Timers {
     /// Devices by the bucket of their deadline.
     later: BTreeMap<u64, Vec<u32>>,
-    /// Entries of these, and how many there were after outdated ones were last thrown out.
-    later_count: (usize, usize),
+    /// Entries of these.
+    later_count: usize,
+    /// How many there were when outdated ones had last been thrown out.
+    kept_count: usize,
     /// The first bucket that is not open.
     next_bucket: u64,
     /// Of open buckets, the earliest last.
@@ -50,7 +52,7 @@ impl Timers {
             self.fresh.push(Reverse((at, index)));
         } else {
             self.later.entry(bucket(at)).or_default().push(index);
-            self.later_count.0 += 1;
+            self.later_count += 1;
         }
     }
 
@@ -66,7 +68,7 @@ impl Timers {
         if self.fresh.len() > FEW + self.run.len() / 4 {
             self.merge(counts);
         }
-        if self.later_count.0 > FEW + 2 * self.later_count.1 {
+        if self.later_count > FEW + 2 * self.kept_count {
             self.throw_out(&deadline);
         }
         loop {
@@ -95,14 +97,14 @@ impl Timers {
             devices.retain(|&index| deadline(index).map(bucket) == Some(place));
             !devices.is_empty()
         });
-        let left = self.later.values().map(Vec::len).sum();
-        self.later_count = (left, left);
+        self.kept_count = self.later.values().map(Vec::len).sum();
+        self.later_count = self.kept_count;
     }
 
     /// Opens the next bucket, if there is one.
     fn open(&mut self, deadline: impl Fn(u32) -> Option<GpsInstant>) -> bool {
         let Some((place, devices)) = self.later.pop_first() else { return false };
-        self.later_count.0 -= devices.len();
+        self.later_count -= devices.len();
         self.next_bucket = place + 1;
         let entries = devices.iter().filter_map(|&index| Some((deadline(index)?, index)));
         self.run = entries.filter(|(at, _)| bucket(*at) == place).collect();
@@ -186,9 +188,8 @@ mod tests {
                 timers.set(deadlines[index as usize], index);
                 timers.tidy(|index| deadlines.get(index as usize).copied());
             }
-            let entries =
-                timers.later.values().map(Vec::len).sum::<usize>() + timers.run.len() + timers.fresh.len();
-            assert_eq!(timers.later_count.0, timers.later.values().map(Vec::len).sum::<usize>());
+            assert_eq!(timers.later_count, timers.later.values().map(Vec::len).sum::<usize>());
+            let entries = timers.later_count + timers.run.len() + timers.fresh.len();
             assert!(entries < 4 * FEW, "{entries} entries of 10 devices");
         }
     }
