@@ -1,22 +1,26 @@
 //! Bit matrix times fragments where the machine multiplies bit matrices itself (GFNI).
 //!
-//! One instruction multiplies eight octets by a matrix of 8×8 bits, four times over. Eight fragments have 64 bits
-//! at each octet's place: as a matrix, they turn the bits by which a row picks among these fragments into the
-//! octet of their sum, and so for eight rows at once. That is M/8·N/8 multiplications for each octet of a
-//! fragment, with all sums in registers.
+//! One instruction multiplies eight octets by a matrix of 8×8 bits, four times over. Eight fragments have 64 bits at each
+//! octet's place: as a matrix, they turn the bits by which a row picks among these fragments into the octet of their sum,
+//! and so for eight rows at once. That is M/8·N/8 multiplications for each octet of a fragment, with all sums in registers.
 
 use alloc::vec;
 
 use super::product::BitRows;
-use super::simd::x86::{Gfni, GfniJob, Quad};
+use super::simd::gfni::{Gfni, GfniJob, Register};
+use super::tile::{OCTETS, Octets, TILE, apart, side_by_side, spread};
 
 /// Fewer rows are not worth the making of matrices.
 pub(super) const LEAST_ROWS: usize = 8;
 
-/// Octets of a tile: as many sums as registers hold, for [`EIGHTS`] times eight rows.
-const TILE: usize = 4 * QUADS;
-const QUADS: usize = 3;
-const EIGHTS: usize = 3;
+/// So many times eight rows are added up at a time, in [`HALF`] registers each: as many sums as registers hold.
+const EIGHTS: usize = 2;
+
+/// Registers of a tile that are added up at a time.
+const HALF: usize = TILE / 2;
+
+/// Octets of matrices that are made at once: they leave room in the second cache.
+const ROOM: usize = 128 << 10;
 
 /// Adds to fragment j of `out`, for each row j, the fragments of `source` that the row picks.
 pub(super) struct Product<'a> {
@@ -27,147 +31,171 @@ pub(super) struct Product<'a> {
     pub(super) out: &'a mut [u8],
 }
 
-/// The matrices of eight fragments in one tile.
-type Matrices = [[u64; 4]; QUADS];
-
-/// Octets of matrices that are made at once: so few that two parts do for most blocks, and never more than leave room
-/// in the second cache.
-const FEW: usize = 64 << 10;
-const MOST: usize = 256 << 10;
-
 impl GfniJob for Product<'_> {
     #[inline(always)]
-    fn run(self, gfni: Gfni) {
-        let tiles = self.size.div_ceil(TILE);
-        // Of 64 fragments each, as many as there are bits in a word of a row.
-        let words_of = |octets: usize| (octets / (8 * size_of::<Matrices>() * tiles)).max(1);
-        let words =
-            self.rows.stride.div_ceil(2).min(words_of(MOST)).max(words_of(FEW)).min(self.rows.stride.max(1));
-        let mut matrices = vec![[[0; 4]; QUADS]; 8 * words * tiles];
-        let mut picks = vec![[0; EIGHTS]; 8 * words];
-        let mut sums = vec![[0; EIGHTS]; (TILE * tiles).next_multiple_of(8)];
-        for first in (0..self.rows.stride).step_by(words) {
-            self.make_matrices(gfni, 8 * first, &mut matrices);
-            let BitRows { words: bits, stride } = self.rows;
-            let fragments = self.out.chunks_mut(8 * EIGHTS * self.size);
-            for (rows, fragments) in bits.chunks(8 * EIGHTS * stride).zip(fragments) {
-                turn(gfni, rows, stride, first, &mut picks);
-                let tiles = matrices.chunks_exact(picks.len()).zip(sums.chunks_exact_mut(TILE));
-                for (matrices, sums) in tiles {
-                    multiply(gfni, &picks, matrices, sums);
+    fn run(mut self, gfni: Gfni) {
+        // Rows have no bits for what is behind.
+        let bits = 64 * self.rows.stride * self.size;
+        self.source = self.source.get(..bits).unwrap_or(self.source);
+        let groups = self.source.len().div_ceil(8 * self.size);
+        let registers = self.size.div_ceil(OCTETS);
+        let most = ROOM / (registers * size_of::<Register>());
+        let part = groups.min(most.next_multiple_of(size_of::<Octets>())).next_multiple_of(OCTETS);
+        let mut matrices = vec![gfni.zero(); part * registers];
+        let mut picks = vec![gfni.zero(); EIGHTS * part / OCTETS];
+        for first in (0..groups).step_by(part.max(1)) {
+            let groups = (groups - first).min(part).next_multiple_of(OCTETS);
+            let matrices = &mut matrices[..groups * registers];
+            let picks = &mut picks[..EIGHTS * groups / OCTETS];
+            self.make_matrices(gfni, first, matrices);
+            for row in (0..self.rows.count()).step_by(8 * EIGHTS) {
+                self.make_picks(gfni, row, first, picks);
+                for (tile, matrices) in matrices.chunks(TILE * groups).enumerate() {
+                    let start = tile * size_of::<Octets>();
+                    match matrices.len() / groups {
+                        1 => self.add_tile::<1, 0>(gfni, row, start, picks, matrices),
+                        2 => self.add_tile::<2, 0>(gfni, row, start, picks, matrices),
+                        3 => self.add_tile::<3, 0>(gfni, row, start, picks, matrices),
+                        4 => self.add_tile::<HALF, 0>(gfni, row, start, picks, matrices),
+                        5 => self.add_tile::<HALF, 1>(gfni, row, start, picks, matrices),
+                        6 => self.add_tile::<HALF, 2>(gfni, row, start, picks, matrices),
+                        7 => self.add_tile::<HALF, 3>(gfni, row, start, picks, matrices),
+                        _ => self.add_tile::<HALF, HALF>(gfni, row, start, picks, matrices),
+                    }
                 }
-                add(gfni, &sums, self.size, fragments);
             }
         }
     }
 }
 
 impl Product<'_> {
-    /// The matrices of all groups from the first on in the first tile, then in the second, and so on.
+    /// The matrices of all groups of eight fragments from the first on: for the first half of the first tile, for its
+    /// second half, and so on.
     #[inline(always)]
-    fn make_matrices(&self, gfni: Gfni, first: usize, matrices: &mut [Matrices]) {
-        let groups = matrices.len() / self.size.div_ceil(TILE);
-        for group in 0..groups {
-            // The instruction counts the rows of a matrix from the last octet on.
-            let mut fragments: [&[u8]; 8] = [&[]; 8];
-            for (index, fragment) in (8 * (first + group)..).zip(fragments.iter_mut().rev()) {
-                *fragment = self.fragment(index);
-            }
-            for start in (0..self.size).step_by(8) {
-                let mut octets = [0; 8];
-                for (octets, fragment) in octets.iter_mut().zip(fragments) {
-                    *octets = eight(fragment, start);
-                }
-                let octets = gfni.turned(octets);
-                for (quad, four) in (start / 4..).zip(octets.as_chunks::<4>().0) {
-                    if let Some(matrices) = matrices.get_mut(quad / QUADS * groups + group) {
-                        matrices[quad % QUADS] = gfni.transposed(*four);
+    fn make_matrices(&self, gfni: Gfni, first: usize, matrices: &mut [Register]) {
+        let groups = matrices.len() / self.size.div_ceil(OCTETS);
+        for (tile, matrices) in matrices.chunks_mut(TILE * groups).enumerate() {
+            let (start, registers) = (tile * size_of::<Octets>(), matrices.len() / groups);
+            // Behind a fragment's end are the octets of the next one.
+            let own = size_of::<Octets>().min(self.size - start);
+            let mask = spread(&[0xff; size_of::<Octets>()][..own], registers);
+            let (low, high) = matrices.split_at_mut(registers.min(HALF) * groups);
+            for (i, group) in in_tiles(groups).enumerate() {
+                // The instruction counts the rows of a matrix from the last octet on.
+                let octets = side_by_side(gfni, |i| {
+                    let fragment = self.fragment(8 * (first + group) + 7 - i, start);
+                    gfni.common(spread(fragment, registers), mask)
+                });
+                let [a, b, c, d, e, f, g, h] = octets;
+                for (half, octets) in [(&mut *low, [a, b, c, d]), (&mut *high, [e, f, g, h])] {
+                    let registers = half.len() / groups;
+                    for (matrices, octets) in half[i * registers..][..registers].iter_mut().zip(octets) {
+                        *matrices = gfni.transposed(octets);
                     }
                 }
             }
         }
     }
 
-    /// The octets of a fragment, if there are any and they count.
+    /// What there is from the given octet of a fragment on, if it counts: its own octets, and those of fragments
+    /// behind it.
     #[inline(always)]
-    fn fragment(&self, index: usize) -> &[u8] {
+    fn fragment(&self, index: usize, start: usize) -> &[u8] {
         let skipped = |skip: &[u64]| skip.get(index / 64).is_some_and(|word| word >> (index % 64) & 1 != 0);
         if self.skip.is_some_and(skipped) {
             return &[];
         }
-        let rest = self.source.get(index * self.size..).unwrap_or_default();
-        rest.get(..self.size).unwrap_or(rest)
+        self.source.get(index * self.size + start..).unwrap_or_default()
     }
-}
 
-/// The sums of one tile: for each octet's place, that of eight rows, [`EIGHTS`] times.
-#[inline(always)]
-fn multiply(gfni: Gfni, picks: &[[u64; EIGHTS]], matrices: &[Matrices], sums: &mut [[u64; EIGHTS]]) {
-    let mut quads: [[Quad; QUADS]; EIGHTS] = [[gfni.splat(0); QUADS]; EIGHTS];
-    for (picks, matrices) in picks.iter().zip(matrices) {
-        let rows = [gfni.splat(picks[0]), gfni.splat(picks[1]), gfni.splat(picks[2])];
-        for (i, matrix) in matrices.iter().enumerate() {
-            let matrix = gfni.quad(*matrix);
-            for (quads, rows) in quads.iter_mut().zip(rows) {
-                quads[i] = gfni.add_product(quads[i], rows, matrix);
+    /// What each of eight rows from `row` on picks from each group of fragments from the first on, then what the next
+    /// eight rows pick. Groups have the order of [`in_tiles`].
+    #[inline(always)]
+    fn make_picks(&self, gfni: Gfni, row: usize, first: usize, picks: &mut [Register]) {
+        let BitRows { words, stride } = self.rows;
+        // A group is an octet of each row. Behind a row is the next one, but no fragment that it could pick.
+        let octets: &[u8] = bytemuck::cast_slice(words);
+        let each = picks.len() / EIGHTS;
+        for (row, picks) in (row..).step_by(8).zip(picks.chunks_exact_mut(each)) {
+            for (start, picks) in (first..).step_by(size_of::<Octets>()).zip(picks.chunks_mut(TILE)) {
+                let rows = side_by_side(gfni, |i| {
+                    spread(octets.get((row + i) * 8 * stride + start..).unwrap_or_default(), picks.len())
+                });
+                picks.copy_from_slice(&rows[..picks.len()]);
             }
         }
     }
-    for (eight, quads) in quads.iter().enumerate() {
-        for (sums, quad) in sums.chunks_exact_mut(4).zip(quads) {
-            for (sums, sum) in sums.iter_mut().zip(gfni.words(*quad)) {
-                sums[eight] = sum;
-            }
-        }
-    }
-}
 
-/// Rows by groups: what each of eight rows picks from the first eight fragments behind `first` words, from the
-/// second, and so on.
-#[inline(always)]
-fn turn(gfni: Gfni, rows: &[u64], stride: usize, first: usize, picks: &mut [[u64; EIGHTS]]) {
-    for (word, picks) in (first..stride).zip(picks.as_chunks_mut::<8>().0) {
-        for eight in 0..EIGHTS {
-            let mut words = [0; 8];
-            for (i, bits) in words.iter_mut().enumerate() {
-                *bits = rows.get((8 * eight + i) * stride + word).copied().unwrap_or(0);
-            }
-            for (picks, octets) in picks.iter_mut().zip(gfni.turned(words)) {
-                picks[eight] = octets;
-            }
-        }
-    }
-}
-
-/// Adds the sums to the fragments that they are of.
-#[inline(always)]
-fn add(gfni: Gfni, sums: &[[u64; EIGHTS]], size: usize, fragments: &mut [u8]) {
-    for (eight, fragments) in fragments.chunks_mut(8 * size).enumerate() {
-        for (start, sums) in (0..size).step_by(8).zip(sums.as_chunks::<8>().0) {
-            let mut octets = [0; 8];
-            for (octets, sums) in octets.iter_mut().zip(sums) {
-                *octets = sums[eight];
-            }
-            for (fragment, octets) in fragments.chunks_exact_mut(size).zip(gfni.turned(octets)) {
-                let fragment = &mut fragment[start..];
-                if let Some(whole) = fragment.first_chunk_mut::<8>() {
-                    *whole = (u64::from_le_bytes(*whole) ^ octets).to_le_bytes();
-                } else {
-                    for (octet, sum) in fragment.iter_mut().zip(octets.to_le_bytes()) {
-                        *octet ^= sum;
-                    }
-                }
-            }
+    /// Adds to a tile of some fragments what the rows pick from `LOW + HIGH` registers to a group.
+    #[inline(always)]
+    fn add_tile<const LOW: usize, const HIGH: usize>(
+        &mut self,
+        gfni: Gfni,
+        row: usize,
+        start: usize,
+        picks: &[Register],
+        matrices: &[Register],
+    ) {
+        let (low, high) = matrices.split_at(matrices.len() / (LOW + HIGH) * LOW);
+        let low = multiply::<LOW>(gfni, picks, low);
+        let high = if HIGH > 0 { multiply::<HIGH>(gfni, picks, high) } else { [[gfni.zero(); HIGH]; EIGHTS] };
+        for ((row, low), high) in (row..).step_by(8).zip(low).zip(high) {
+            let mut sums = [gfni.zero(); TILE];
+            sums[..LOW].copy_from_slice(&low);
+            sums[HALF..][..HIGH].copy_from_slice(&high);
+            apart(gfni, sums, LOW + HIGH, |i, sum| {
+                let fragment = self.out.get_mut((row + i) * self.size + start..).unwrap_or_default();
+                // Behind the fragment's end the sum is zero.
+                add_words(fragment, sum, ((LOW + HIGH) * OCTETS).div_ceil(8));
+            });
         }
     }
 }
 
-/// The number in the eight octets from `start` on, zeros behind the end.
+/// The numbers of so many groups, as they come: two to a lane of every register of a tile of them.
 #[inline(always)]
-fn eight(octets: &[u8], start: usize) -> u64 {
-    let rest = octets.get(start..).unwrap_or_default();
-    match rest.first_chunk() {
-        Some(whole) => u64::from_le_bytes(*whole),
-        None => rest.iter().rev().fold(0, |number, octet| number << 8 | u64::from(*octet)),
+fn in_tiles(groups: usize) -> impl Iterator<Item = usize> {
+    (0..groups).step_by(size_of::<Octets>()).flat_map(move |start| {
+        let registers = TILE.min((groups - start) / OCTETS);
+        (0..registers).flat_map(move |register| {
+            let lane = start + 2 * register;
+            let next = lane + 2 * registers;
+            [lane, lane + 1, next, next + 1]
+        })
+    })
+}
+
+/// For each place of the tile, the octets of eight rows, [`EIGHTS`] times.
+#[inline(always)]
+fn multiply<const N: usize>(
+    gfni: Gfni,
+    picks: &[Register],
+    matrices: &[Register],
+) -> [[Register; N]; EIGHTS] {
+    let mut sums = [[gfni.zero(); N]; EIGHTS];
+    let picks: &[u64] = bytemuck::cast_slice(picks);
+    let (first, second) = picks.split_at(picks.len() / EIGHTS);
+    for ((first, second), matrices) in first.iter().zip(second).zip(matrices.as_chunks::<N>().0) {
+        let rows = [gfni.splat(*first), gfni.splat(*second)];
+        for (i, matrices) in matrices.iter().enumerate() {
+            for (sums, rows) in sums.iter_mut().zip(rows) {
+                sums[i] = gfni.add_product(sums[i], rows, *matrices);
+            }
+        }
+    }
+    sums
+}
+
+/// Adds the first `count` words to the octets, as far as there are any.
+#[inline(always)]
+fn add_words(octets: &mut [u8], words: [u64; 4], count: usize) {
+    if let Some(octets) = octets.get_mut(..8 * count) {
+        for (octets, word) in octets.as_chunks_mut().0.iter_mut().zip(words) {
+            *octets = (u64::from_le_bytes(*octets) ^ word).to_le_bytes();
+        }
+    } else {
+        for (octet, sum) in octets.iter_mut().zip(words.map(u64::to_le_bytes).as_flattened()) {
+            *octet ^= sum;
+        }
     }
 }

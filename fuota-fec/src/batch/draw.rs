@@ -177,15 +177,29 @@ impl Job for TakeAll<'_> {
     #[inline(always)]
     fn run<S: Simd>(self, simd: S) {
         let Self { octets, draws, count: mut left, reject } = self;
+        if left == 0 {
+            return;
+        }
         let mut next = *draws;
+        let mut block = next.next(simd, left.min(BLOCK));
         while left > 0 {
-            let block = if left >= BLOCK { next.next(simd, BLOCK) } else { next.next(simd, left) };
+            // Stores queue up; the block after this one is worked out before they do, and waits for none of them.
+            let (mut after, mut ahead) = (next, block);
+            let more = left >= 2 * BLOCK;
+            if more {
+                ahead = after.next(simd, BLOCK);
+            }
             left -= left.min(BLOCK);
             scatter(octets, block);
             let rejected = &mut octets[usize::from(reject)];
             if *rejected != 0 {
                 *rejected = 0;
                 left += block.iter().filter(|draw| **draw == reject).count();
+            }
+            if more {
+                (next, block) = (after, ahead);
+            } else if left > 0 {
+                block = next.next(simd, left.min(BLOCK));
             }
         }
         *draws = next;

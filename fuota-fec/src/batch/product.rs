@@ -10,7 +10,7 @@ use alloc::vec::Vec;
 #[cfg(all(feature = "std", target_arch = "x86_64"))]
 use super::affine;
 #[cfg(all(feature = "std", target_arch = "x86_64"))]
-use super::simd::x86;
+use super::simd::gfni::Gfni;
 use super::simd::{Job, Registers, Simd};
 
 /// 32 octets: one register of the widest kind that is common. Aligned, since a chunk across two cache lines takes
@@ -42,7 +42,7 @@ pub(super) struct BitRows<'a> {
 }
 
 impl BitRows<'_> {
-    fn count(self) -> usize {
+    pub(super) fn count(self) -> usize {
         self.words.len().checked_div(self.stride).unwrap_or(0)
     }
 }
@@ -62,7 +62,7 @@ pub(super) fn multiply(
     #[cfg(all(feature = "std", target_arch = "x86_64"))]
     if registers == Registers::Widest
         && rows.count() >= affine::LEAST_ROWS
-        && let Some(gfni) = x86::Gfni::detect()
+        && let Some(gfni) = Gfni::detect()
     {
         return gfni.run(affine::Product { rows, source, size, skip, out });
     }
@@ -314,7 +314,8 @@ mod tests {
             state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
             state ^ state >> 29
         };
-        for (rows, fragments, size) in [
+        let every_size = (1..=255).map(|size| (9, 700, size));
+        let shapes = [
             (1, 1, 1),
             (5, 70, 40),
             (23, 64, 255),
@@ -327,7 +328,8 @@ mod tests {
             (1500, 100, 8),
             (8, 2000, 255),
             (25, 3000, 48),
-        ] {
+        ];
+        for (rows, fragments, size) in shapes.into_iter().chain(every_size) {
             let stride = usize::div_ceil(fragments, 64);
             let mut words: Vec<u64> = (0..rows * stride).map(|_| random()).collect();
             for row in words.chunks_exact_mut(stride).filter(|_| fragments % 64 != 0) {
