@@ -37,7 +37,7 @@ impl Job for Draw<'_> {
                 ParityRule::V2 => {
                     while left >= MANY {
                         taken.take_all(simd, &mut draws, left);
-                        left = taken.half - taken.count();
+                        left = taken.half - taken.count(simd);
                     }
                     taken.take_fresh(simd, &mut draws, left);
                 }
@@ -113,9 +113,10 @@ impl Taken {
 
     /// The number of fragments that are taken.
     #[inline(always)]
-    fn count(&self) -> usize {
-        let taken = self.octets[..usize::from(self.nb_frag)].chunks(32 * usize::from(u8::MAX));
-        taken.map(count).sum()
+    fn count<S: Simd>(&self, simd: S) -> usize {
+        // Behind the fragments nothing is taken, up to where draws go that are none.
+        let chunks = self.octets.as_chunks().0.iter().take(usize::from(self.nb_frag).div_ceil(32));
+        chunks.map(|octets| simd.signs(octets).count_ones() as usize).sum()
     }
 
     /// Writes the row and begins anew.
@@ -246,17 +247,4 @@ fn take(octets: &mut [u8; PLACES], draw: u16) -> usize {
     let fresh = usize::from(!*place & 1);
     *place = TAKEN;
     fresh
-}
-
-/// The number of octets that are marked, of 32·255 at most: more would not fit the partial sums.
-#[inline(always)]
-fn count(octets: &[u8]) -> usize {
-    let (chunks, rest) = octets.as_chunks::<32>();
-    let mut sums = [0_u8; 32];
-    for chunk in chunks {
-        for (sum, octet) in sums.iter_mut().zip(chunk) {
-            *sum = sum.wrapping_sub(*octet);
-        }
-    }
-    sums.iter().map(|sum| usize::from(*sum)).sum::<usize>() + rest.iter().filter(|octet| **octet != 0).count()
 }
