@@ -29,12 +29,33 @@ const START: GpsInstant = GpsInstant::from_secs(1_400_000_000);
 const MOST_OCTETS: f64 = 128.0;
 /// How much longer an input may take with a million devices than with a thousand.
 const MOST_GROWTH: f64 = 2.0;
+
+/// What a request asks of a device. The payload itself is dropped at once, as a server does that hands it on: a million
+/// of them on the heap would be measured with the engine.
+#[derive(Clone, Copy)]
+enum Asked {
+    McGroupSetup,
+    FragSessionSetup,
+    /// With the session's start as on the wire.
+    McClassSession(u32),
+}
+
+impl Asked {
+    fn of(payload: &[u8]) -> Self {
+        match payload {
+            [0x04, _, a, b, c, d, ..] => Self::McClassSession(u32::from_le_bytes([*a, *b, *c, *d])),
+            _ if payload.len() > 20 => Self::McGroupSetup,
+            _ => Self::FragSessionSetup,
+        }
+    }
+}
+
 /// Set-up of so many devices: each is heard, asked three times, and answers.
 struct SetUp {
     campaign: Campaign,
     now: GpsInstant,
-    /// Requests at the network server.
-    queue: Vec<(TxId, DevEui, Vec<u8>)>,
+    /// Requests at the network server, and what they ask.
+    queue: Vec<(TxId, DevEui, Asked)>,
     inputs: u64,
     /// Time in the engine.
     time: Duration,
@@ -57,7 +78,7 @@ impl SetUp {
                 Output::Wait(_) | Output::Finished(_) => return,
                 Output::Transmit(tx) => {
                     if let Dest::Unicast(device) = tx.dest {
-                        self.queue.push((tx.id, device, tx.payload));
+                        self.queue.push((tx.id, device, Asked::of(&tx.payload)));
                     }
                 }
                 Output::Derive(DeriveOrder::McKey { device, .. }) => {
@@ -86,19 +107,18 @@ impl SetUp {
             self.hear(*device, 10, &[]);
         }
         while !self.queue.is_empty() {
-            for (id, device, payload) in std::mem::take(&mut self.queue) {
+            for (id, device, asked) in std::mem::take(&mut self.queue) {
                 self.take(Input::Downlink { id, report: Report::Sent { at: self.now } });
                 self.drain();
-                match payload.first() {
-                    Some(0x04) => {
-                        let start = payload.get(2..6).and_then(|start| start.try_into().ok());
-                        let start = self.now.nearest(u32::from_le_bytes(start.unwrap_or_default()));
+                match asked {
+                    Asked::McGroupSetup => self.hear(device, 200, &[0x02, 0x00]),
+                    Asked::FragSessionSetup => self.hear(device, 201, &[0x02, 0x00]),
+                    Asked::McClassSession(start) => {
+                        let start = self.now.nearest(start);
                         let [a, b, c, _] =
                             u32::try_from(start.since(self.now).as_secs()).unwrap_or_default().to_le_bytes();
                         self.hear(device, 200, &[0x04, 0x00, a, b, c]);
                     }
-                    _ if payload.len() > 20 => self.hear(device, 200, &[0x02, 0x00]),
-                    _ => self.hear(device, 201, &[0x02, 0x00]),
                 }
             }
         }

@@ -3,7 +3,7 @@
 
 use super::event::{CampaignStatus, Cause, Event, FailureReason, Outcome, StageKind, StageStatus};
 use super::io::{GroupOrder, Output};
-use super::member::Errand;
+use super::member::{Errand, Mark};
 use super::plan::GroupPlan;
 use super::question::Question;
 use super::spec::Kind;
@@ -144,8 +144,8 @@ impl Campaign {
             self.phase_asks(question) && self.roster.get(index).is_some_and(|member| member.errand.is_open());
         if asked {
             self.roster.update(index, |member| match question {
-                Question::FragSessionDelete => member.holds.session = false,
-                Question::McGroupDelete => member.holds.group = false,
+                Question::FragSessionDelete => member.marks.set(Mark::Session, false),
+                Question::McGroupDelete => member.marks.set(Mark::Group, false),
                 _ => {}
             });
             self.withdraw(index);

@@ -7,7 +7,7 @@ use core::time::Duration;
 
 use super::event::{FailureReason, StageKind, Warning};
 use super::io::{Derived, Dest, Output, Report};
-use super::member::{Errand, Maybe, Member};
+use super::member::{Errand, Mark, Maybe, Member};
 use super::question::{Ingredient, Package, Question, request};
 use super::quirk::Quirk;
 use super::spec::{DeviceClass, Kind, PackageVersion};
@@ -83,7 +83,7 @@ impl Campaign {
         }
         self.next_unicast = self.now + self.plan.config().ucast_msg_delay;
         if let Some(order) = derivation {
-            self.roster.set(index, Errand::AwaitDerived(None), None);
+            self.roster.set(index, Errand::AwaitDerived(None.into()), None);
             return Some(Output::Derive(order));
         }
         self.send_request(index, asked, Ingredient::None, None)
@@ -93,7 +93,7 @@ impl Campaign {
     /// session, because some don't answer a second request for one they have. In version 1 a repeat does no harm,
     /// unless the device is known to be such a one.
     pub(super) fn asked_now(&self, index: u32, question: Question, member: &Member) -> Question {
-        if question == Question::FragSessionSetup && member.holds.kept && member.tries < KEPT_PROBES {
+        if question == Question::FragSessionSetup && member.has(Mark::Kept) && member.tries < KEPT_PROBES {
             return Question::FragSessionStatus;
         }
         let probes = member.fragmentation == Some(PackageVersion::V2)
@@ -109,7 +109,7 @@ impl Campaign {
     pub(super) fn on_derived(&mut self, index: u32, value: Derived) {
         let Phase::Asking(question) = self.phase else { return };
         let again = match self.roster.get(index).map(|member| member.errand) {
-            Some(Errand::AwaitDerived(again)) => again,
+            Some(Errand::AwaitDerived(again)) => again.into(),
             Some(Errand::AwaitOutdated) => return self.roster.set(index, Errand::Queued, None),
             _ => return self.warn(Warning::UnknownInput),
         };
@@ -162,9 +162,9 @@ impl Campaign {
             // A device keeps its fragmentation session when the multicast session is over.
             _ => self.deadline,
         };
-        if question == Question::FragSessionSetup && member.holds.kept {
+        if question == Question::FragSessionSetup && member.has(Mark::Kept) {
             // Whether it gets there or not: what the device has is no longer to be relied on.
-            self.roster.update(index, |member| member.holds.kept = false);
+            self.roster.update(index, |member| member.marks.set(Mark::Kept, false));
         }
         let dest = Dest::Unicast(self.plan.device(index)?.dev_eui);
         let (serial, transmit) = self.transmit(Cargo::Request(index), dest, port, payload, expires_at, again);
@@ -222,7 +222,7 @@ impl Campaign {
         self.ledger.request(tries);
         if self.phase == Phase::Asking(Question::DevRebootTime) {
             // Whether or not an answer comes, it may be going to reboot.
-            self.roster.update(index, |member| member.holds.reboot = true);
+            self.roster.update(index, |member| member.marks.set(Mark::Reboot, true));
         }
     }
 
@@ -332,10 +332,10 @@ impl Campaign {
 fn concerns(question: Question, member: &Member) -> bool {
     match question {
         // A device that runs what it was sent has nothing to cancel and nothing to delete.
-        Question::CancelReboot => member.holds.reboot && !member.has_succeeded(),
-        Question::DeleteImage => member.holds.session && !member.has_succeeded(),
-        Question::FragSessionDelete => member.holds.session,
-        Question::McGroupDelete => member.holds.group,
+        Question::CancelReboot => member.has(Mark::Reboot) && !member.has_succeeded(),
+        Question::DeleteImage => member.has(Mark::Session) && !member.has_succeeded(),
+        Question::FragSessionDelete => member.has(Mark::Session),
+        Question::McGroupDelete => member.has(Mark::Group),
         _ => member.is_running(),
     }
 }
@@ -356,7 +356,7 @@ fn is_done(
         }
         // It has said so already, or its group never asks.
         Question::UpgradeImage => {
-            member.has_block
+            member.has(Mark::Block)
                 || plan.group(member.group).is_none_or(|group| !group.policy().may_still_complete())
         }
         Question::McGroupSetup => {

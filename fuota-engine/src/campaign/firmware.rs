@@ -3,7 +3,7 @@
 use fuota_proto::firmware::v1::DevUpgradeImageAns;
 
 use super::event::{CampaignStatus, Cause, FailureReason, StageKind, StageStatus, Warning};
-use super::member::{Errand, Standing};
+use super::member::{Errand, Mark, Standing};
 use super::question::Question;
 use super::spec::{FirmwareSpec, Kind};
 use super::{Campaign, Phase};
@@ -30,7 +30,7 @@ impl Campaign {
     /// A device says when it will reboot. Editions before 1.0.0 echo the time instead of the seconds until then.
     pub(super) fn on_reboot_time(&mut self, index: u32, reboot_time: u32) -> bool {
         if self.phase_asks(Question::CancelReboot) {
-            self.roster.update(index, |member| member.holds.reboot = false);
+            self.roster.update(index, |member| member.marks.set(Mark::Reboot, false));
             return self.cleaned(index, Question::CancelReboot);
         }
         if !self.admit_answer(index, Question::DevRebootTime) {
@@ -91,7 +91,7 @@ impl Campaign {
         let target = self.firmware().map(|firmware| firmware.target);
         match ans {
             DevUpgradeImageAns::Valid { next_firmware_version } if Some(next_firmware_version) == target => {
-                self.roster.update(index, |member| member.has_block = true);
+                self.roster.update(index, |member| member.marks.set(Mark::Block, true));
                 self.roster.set(index, Errand::Done, None);
             }
             DevUpgradeImageAns::WrongHardware => self.fail(index, FailureReason::WrongHardware),
@@ -103,8 +103,8 @@ impl Campaign {
     /// Everybody has said what image it holds: verification, a further round, or the end.
     pub(super) fn end_upgrade(&mut self) {
         let members = self.roster.members().iter();
-        let holding =
-            members.filter(|member| member.has_succeeded() || (member.is_running() && member.has_block));
+        let holding = members
+            .filter(|member| member.has_succeeded() || (member.is_running() && member.has(Mark::Block)));
         let holding = u32::try_from(holding.count()).unwrap_or(u32::MAX);
         if holding >= self.required() {
             self.end_stage(StageStatus::Completed, holding);

@@ -18,15 +18,15 @@ impl Campaign {
         let Some(&member) = self.roster.get(index).filter(|member| member.is_running()) else { return };
         self.outputs.retain(|output| !matches!(output, Output::Transmit(tx) if is_request(tx.id, index)));
         match what {
-            Resource::FragIndex(taken) if taken == member.frag_index.get() => {
+            Resource::FragIndex(taken) if taken == member.frag_index().get() => {
                 match self.next_frag_index(index, &member) {
-                    Some(next) => self.ask_anew(index, |member| member.frag_index = next),
+                    Some(next) => self.ask_anew(index, |member| member.set_frag_index(next)),
                     None => self.fail(index, FailureReason::IndicesTaken),
                 }
             }
-            Resource::McGroupId(taken) if taken == member.mc_group_id.get() => {
+            Resource::McGroupId(taken) if taken == member.mc_group_id().get() => {
                 match self.next_mc_group_id(index, &member) {
-                    Some(next) => self.ask_anew(index, |member| member.mc_group_id = next),
+                    Some(next) => self.ask_anew(index, |member| member.set_mc_group_id(next)),
                     None => self.fail(index, FailureReason::IndicesTaken),
                 }
             }
@@ -38,14 +38,14 @@ impl Campaign {
     pub(super) fn next_mc_group_id(&self, index: u32, member: &Member) -> Option<McGroupId> {
         let start = self.plan.group(member.group)?.parameters().mc_group_id.get();
         let supported = self.plan.device(index)?.limits.mc_group_ids;
-        supported.after(member.mc_group_id.get(), start, 1).map(McGroupId::from_wire)
+        supported.after(member.mc_group_id().get(), start, 1).map(McGroupId::from_wire)
     }
 
     /// The index to try after a device's own; `None` once it has tried all that its version may use.
     pub(super) fn next_frag_index(&self, index: u32, member: &Member) -> Option<FragIndex> {
         let (start, step) = self.frag_indices_of(member);
         let supported = self.plan.device(index)?.limits.frag_indices;
-        supported.after(member.frag_index.get(), start, step).map(FragIndex::from_wire)
+        supported.after(member.frag_index().get(), start, step).map(FragIndex::from_wire)
     }
 
     /// The index that a device uses first: the first that its model supports, else any.
@@ -80,8 +80,8 @@ impl Campaign {
     /// A device uses other identifiers than before.
     pub(super) fn tell_numbers(&mut self, index: u32) {
         if let Some((&member, device)) = self.roster.get(index).zip(self.plan.device(index)) {
-            let (device, Member { frag_index, mc_group_id, .. }) = (device.dev_eui, member);
-            self.tell(Event::Renumbered { device, frag_index, mc_group_id });
+            let (frag_index, mc_group_id) = (member.frag_index(), member.mc_group_id());
+            self.tell(Event::Renumbered { device: device.dev_eui, frag_index, mc_group_id });
         }
     }
 }

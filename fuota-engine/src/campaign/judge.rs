@@ -7,7 +7,7 @@ use fuota_proto::{FragIndex, McGroupId};
 
 use super::answer::{Answer, Refusal, Status, Verdict};
 use super::event::{CampaignStatus, Cause, Event, FailureReason, StageKind, StageStatus, Warning};
-use super::member::{Errand, Standing};
+use super::member::{Errand, Mark, Standing};
 use super::plan::GroupPlan;
 use super::plan::timing::{START_MARGIN, Span};
 use super::question::{Package, Question};
@@ -81,11 +81,11 @@ impl Campaign {
     }
 
     fn is_group(&self, index: u32, mc_group_id: McGroupId) -> bool {
-        self.roster.get(index).is_some_and(|member| member.mc_group_id == mc_group_id)
+        self.roster.get(index).is_some_and(|member| member.mc_group_id() == mc_group_id)
     }
 
     fn is_index(&self, index: u32, frag_index: FragIndex) -> bool {
-        self.roster.get(index).is_some_and(|member| member.frag_index == frag_index)
+        self.roster.get(index).is_some_and(|member| member.frag_index() == frag_index)
     }
 
     fn on_package_version(&mut self, index: u32, identifier: u8, version: u8) {
@@ -104,13 +104,13 @@ impl Campaign {
     fn on_mc_group_setup(&mut self, index: u32, verdict: Verdict) {
         let Some(&member) = self.roster.get(index) else { return };
         let Err(status) = verdict else {
-            self.roster.update(index, |member| member.holds.group = true);
+            self.roster.update(index, |member| member.marks.set(Mark::Group, true));
             self.roster.set(index, Errand::Done, None);
             return;
         };
         // Its only error: the device does not support this index. Another one may do.
         match self.next_mc_group_id(index, &member) {
-            Some(next) => self.ask_anew(index, |member| member.mc_group_id = next),
+            Some(next) => self.ask_anew(index, |member| member.set_mc_group_id(next)),
             None => self.fail(index, FailureReason::Refused(status)),
         }
     }
@@ -122,7 +122,7 @@ impl Campaign {
             // The answer to a first request was lost: the device has the session (TS004-2.0.0 §3.3).
             Err(_) if replay && member.tries > 1 => self.retry(index, FailureReason::NoAnswer),
             Err(status) if index_unsupported => match self.next_frag_index(index, &member) {
-                Some(next) => self.ask_anew(index, |member| member.frag_index = next),
+                Some(next) => self.ask_anew(index, |member| member.set_frag_index(next)),
                 None => self.fail(index, FailureReason::Refused(status)),
             },
             Err(status) => self.fail(index, FailureReason::Refused(status)),
@@ -137,8 +137,8 @@ impl Campaign {
             else {
                 continue;
             };
-            if self.roster.get(index).is_some_and(|member| member.frag_index != first) {
-                self.roster.update(index, |member| member.frag_index = first);
+            if self.roster.get(index).is_some_and(|member| member.frag_index() != first) {
+                self.roster.update(index, |member| member.set_frag_index(first));
                 self.tell_numbers(index);
             }
         }
@@ -151,12 +151,15 @@ impl Campaign {
         match status {
             _ if !admitted => {}
             Status::NoSession | Status::MicError
-                if self.roster.get(index).is_some_and(|it| it.holds.kept) =>
+                if self.roster.get(index).is_some_and(|it| it.has(Mark::Kept)) =>
             {
-                self.ask_anew(index, |member| (member.holds.session, member.holds.kept) = (false, false));
+                self.ask_anew(index, |member| {
+                    member.marks.set(Mark::Session, false);
+                    member.marks.set(Mark::Kept, false);
+                });
             }
             Status::Complete | Status::Missing(_) | Status::MemoryError(_)
-                if self.roster.get(index).is_some_and(|it| it.holds.kept) =>
+                if self.roster.get(index).is_some_and(|it| it.has(Mark::Kept)) =>
             {
                 self.hold_kept_session(index, status);
             }
@@ -178,7 +181,7 @@ impl Campaign {
     }
 
     fn hold_session(&mut self, index: u32) {
-        self.roster.update(index, |member| member.holds.session = true);
+        self.roster.update(index, |member| member.marks.set(Mark::Session, true));
         self.roster.set(index, Errand::Done, None);
     }
 

@@ -18,8 +18,8 @@ impl Ledger {
     }
 
     /// The how many-th stage is the current one, counted from 1; 0 before the first.
-    pub(super) fn ordinal(&self) -> u32 {
-        u32::try_from(self.stages.len()).unwrap_or(u32::MAX)
+    pub(super) fn ordinal(&self) -> u16 {
+        u16::try_from(self.stages.len()).unwrap_or(u16::MAX)
     }
 
     pub(super) fn open(&mut self, stage: StageKind, participants: u32, now: GpsInstant) {

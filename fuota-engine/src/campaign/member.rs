@@ -58,7 +58,7 @@ pub(super) enum Errand {
     Queued,
     /// Its request waits for something that is computed with its keys. If it was handed over before a restart, it goes
     /// out again under this serial number.
-    AwaitDerived(Option<u32>),
+    AwaitDerived(Again),
     /// Its request is at the network server; the number is the transmission's.
     AwaitReport(u32),
     /// Its request went on air.
@@ -85,19 +85,100 @@ impl Errand {
     }
 }
 
-/// What a device holds and the clean-up would take away.
+/// A serial number or none, in the space of a serial number. None is the last one that can be counted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "records", derive(serde::Serialize, serde::Deserialize))]
+#[cfg_attr(feature = "records", serde(from = "Option<u32>", into = "Option<u32>"))]
+pub(super) struct Again(u32);
+
+impl From<Option<u32>> for Again {
+    fn from(serial: Option<u32>) -> Self {
+        Self(serial.unwrap_or(u32::MAX))
+    }
+}
+
+impl From<Again> for Option<u32> {
+    fn from(Again(serial): Again) -> Self {
+        (serial != u32::MAX).then_some(serial)
+    }
+}
+
+/// What is so of a device, or is not.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Mark {
+    /// It holds a multicast group, which the clean-up would take away.
+    Group,
+    /// It holds a fragmentation session, which the clean-up would take away.
+    Session,
+    /// It means to reboot.
+    Reboot,
+    /// The session is one of an earlier campaign, with fragments in it.
+    Kept,
+    /// In this exchange it was asked a second time because its answer may have been behind.
+    Doubted,
+    /// It said that it has the data block, which in a firmware update is not the end.
+    Block,
+}
+
+/// All marks of a device, in the space of an octet.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[cfg_attr(feature = "records", derive(serde::Serialize, serde::Deserialize))]
-pub(super) struct Holds {
-    pub(super) group: bool,
-    pub(super) session: bool,
-    pub(super) reboot: bool,
-    /// The session is one of an earlier campaign, with fragments in it.
-    pub(super) kept: bool,
+#[cfg_attr(feature = "records", serde(from = "[bool; 6]", into = "[bool; 6]"))]
+pub(super) struct Marks(u8);
+
+impl Marks {
+    pub(super) const fn has(self, mark: Mark) -> bool {
+        self.0 >> mark as u8 & 1 != 0
+    }
+
+    pub(super) const fn set(&mut self, mark: Mark, is_so: bool) {
+        self.0 = self.0 & !(1 << mark as u8) | (is_so as u8) << mark as u8;
+    }
+}
+
+impl From<[bool; 6]> for Marks {
+    fn from(marks: [bool; 6]) -> Self {
+        Self(marks.into_iter().rev().fold(0, |all, mark| all << 1 | u8::from(mark)))
+    }
+}
+
+impl From<Marks> for [bool; 6] {
+    fn from(marks: Marks) -> Self {
+        [0, 1, 2, 3, 4, 5].map(|place| marks.0 >> place & 1 != 0)
+    }
+}
+
+/// What a device's group and its session are called on it, in the space of an octet.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "records", derive(serde::Serialize, serde::Deserialize))]
+#[cfg_attr(feature = "records", serde(from = "(McGroupId, FragIndex)", into = "(McGroupId, FragIndex)"))]
+pub(super) struct Identifiers(u8);
+
+impl Identifiers {
+    const fn mc_group_id(self) -> McGroupId {
+        McGroupId::from_wire(self.0)
+    }
+
+    const fn frag_index(self) -> FragIndex {
+        FragIndex::from_wire(self.0 >> 2)
+    }
+}
+
+impl From<(McGroupId, FragIndex)> for Identifiers {
+    fn from((mc_group_id, frag_index): (McGroupId, FragIndex)) -> Self {
+        Self(mc_group_id.get() | frag_index.get() << 2)
+    }
+}
+
+impl From<Identifiers> for (McGroupId, FragIndex) {
+    fn from(identifiers: Identifiers) -> Self {
+        (identifiers.mc_group_id(), identifiers.frag_index())
+    }
 }
 
 /// A device of the campaign.
 #[derive(Clone, Copy, Debug)]
+#[repr(align(64))]
 #[cfg_attr(feature = "records", derive(serde::Serialize, serde::Deserialize))]
 pub(super) struct Member {
     pub(super) standing: Standing,
@@ -108,8 +189,9 @@ pub(super) struct Member {
     pub(super) deadline: Maybe,
     /// Since when it is complete or failed.
     pub(super) since: GpsInstant,
-    /// In the how many-th stage its standing was decided: some kinds of stage come more than once.
-    pub(super) decided_in: u32,
+    /// In the how many-th stage its standing was decided: some kinds of stage come more than once, some hundred times at
+    /// most.
+    pub(super) decided_in: u16,
     /// Times that the current request went on air.
     pub(super) tries: u8,
     /// The last `MissingFrag` it reported.
@@ -121,18 +203,14 @@ pub(super) struct Member {
     /// Index of its group in the plan, which snapshots leave to the plan.
     #[cfg_attr(feature = "records", serde(skip))]
     pub(super) group: u8,
-    /// The group's name on this device.
-    pub(super) mc_group_id: McGroupId,
-    /// Its fragmentation session.
-    pub(super) frag_index: FragIndex,
+    pub(super) identifiers: Identifiers,
     pub(super) multicast: Option<PackageVersion>,
     pub(super) fragmentation: Option<PackageVersion>,
-    pub(super) holds: Holds,
-    /// In this exchange it was asked a second time because its answer may have been behind.
-    pub(super) doubted: bool,
-    /// It said that it has the data block, which in a firmware update is not the end.
-    pub(super) has_block: bool,
+    pub(super) marks: Marks,
 }
+
+// A cache line.
+const _: () = assert!(size_of::<Member>() == 64);
 
 /// A moment or none, in the space of a moment. None is the last one that can be counted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -181,14 +259,33 @@ impl Member {
             track: Track::default(),
             requests: 0,
             group: spec.group.0,
-            mc_group_id,
-            frag_index,
+            identifiers: (mc_group_id, frag_index).into(),
             multicast: spec.multicast,
             fragmentation: spec.fragmentation,
-            holds: Holds::default(),
-            doubted: false,
-            has_block: false,
+            marks: Marks::default(),
         }
+    }
+
+    /// The group's name on this device.
+    pub(super) const fn mc_group_id(&self) -> McGroupId {
+        self.identifiers.mc_group_id()
+    }
+
+    /// Its fragmentation session.
+    pub(super) const fn frag_index(&self) -> FragIndex {
+        self.identifiers.frag_index()
+    }
+
+    pub(super) fn set_mc_group_id(&mut self, mc_group_id: McGroupId) {
+        self.identifiers = (mc_group_id, self.frag_index()).into();
+    }
+
+    pub(super) fn set_frag_index(&mut self, frag_index: FragIndex) {
+        self.identifiers = (self.mc_group_id(), frag_index).into();
+    }
+
+    pub(super) const fn has(&self, mark: Mark) -> bool {
+        self.marks.has(mark)
     }
 
     pub(super) fn is_running(&self) -> bool {
@@ -197,16 +294,16 @@ impl Member {
 
     /// Whether a further round could bring it forward.
     pub(super) fn needs_fragments(&self) -> bool {
-        self.is_running() && !self.has_block
+        self.is_running() && !self.has(Mark::Block)
     }
 
     /// Whether it failed for want of an answer in the `stage`-th stage, so that an answer may still come late.
-    pub(super) const fn is_silent_in(&self, stage: u32) -> bool {
+    pub(super) const fn is_silent_in(&self, stage: u16) -> bool {
         self.standing.is_silent() && self.decided_in == stage
     }
 
     /// Whether it failed in the `stage`-th stage.
-    pub(super) const fn has_failed_in(&self, stage: u32) -> bool {
+    pub(super) const fn has_failed_in(&self, stage: u16) -> bool {
         matches!(self.standing, Standing::Failed(..)) && self.decided_in == stage
     }
 

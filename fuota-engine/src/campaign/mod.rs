@@ -63,6 +63,7 @@ pub mod io;
 mod judge;
 mod ledger;
 mod member;
+mod names;
 pub mod order;
 mod outputs;
 pub mod plan;
@@ -95,7 +96,7 @@ use self::event::{CampaignStatus, Cause, DeviceReport, Event, Outcome, StageKind
 use self::firmware::AfterProcessing;
 use self::io::{Dest, Input, Output};
 use self::ledger::Ledger;
-use self::member::Member;
+use self::member::{Mark, Member};
 use self::outputs::Outputs;
 use self::plan::Plan;
 use self::question::Question;
@@ -211,7 +212,8 @@ impl Campaign {
         let mut members: Vec<_> = plan.devices().iter().map(member).collect();
         for kept in &plan.spec.kept {
             if let Some(member) = members.get_mut(kept.device as usize) {
-                (member.holds.session, member.holds.kept) = (true, true);
+                member.marks.set(Mark::Session, true);
+                member.marks.set(Mark::Kept, true);
             }
         }
         let mut campaign = Self {

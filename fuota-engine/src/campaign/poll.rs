@@ -11,7 +11,7 @@ use super::adaptive::REQUESTS;
 use super::answer::Status;
 use super::event::{CampaignStatus, Cause, Event, FailureReason, StageKind, StageStatus};
 use super::io::Report;
-use super::member::{Errand, Standing};
+use super::member::{Errand, Mark, Standing};
 use super::question::{Question, encode};
 use super::quirk::Quirk;
 use super::spec::Kind;
@@ -76,7 +76,7 @@ impl Campaign {
             let Some((key, is_active, poll)) = stream else { continue };
             let adaptive = self.is_adaptive(key);
             match poll {
-                _ if !is_active || member.has_block || (is_update && !adaptive) => {
+                _ if !is_active || member.has(Mark::Block) || (is_update && !adaptive) => {
                     self.roster.set(index, Errand::Done, None);
                 }
                 PollStep::None => {}
@@ -223,10 +223,10 @@ impl Campaign {
     /// Has a device asked once more if its count may be behind; tells whether it is.
     fn is_doubted(&mut self, index: u32) -> bool {
         let asked = self.phase == Phase::Polling || self.phase_asks(Question::FragSessionStatus);
-        let first = self.roster.get(index).is_some_and(|member| !member.doubted);
+        let first = self.roster.get(index).is_some_and(|member| !member.has(Mark::Doubted));
         let doubted = asked && first && self.heeds(index, Quirk::MissingFragLags);
         if doubted {
-            self.roster.update(index, |member| member.doubted = true);
+            self.roster.update(index, |member| member.marks.set(Mark::Doubted, true));
             self.roster.set(index, Errand::Queued, None);
         }
         doubted
@@ -237,7 +237,7 @@ impl Campaign {
         self.reply(index, self.plan.config().fmcport, encode(&FragDataBlockReceivedAns { frag_index }));
         let Some(member) = self.roster.get(index) else { return };
         let counts = self.outcome.is_none() && (member.is_running() || self.is_late(member));
-        if member.frag_index == frag_index && counts {
+        if member.frag_index() == frag_index && counts {
             self.on_status(index, if mic_error { Status::MicError } else { Status::Complete });
         }
     }
@@ -247,7 +247,7 @@ impl Campaign {
         match self.plan.kind() {
             // An image counts once it runs.
             Kind::Firmware(_) => {
-                self.roster.update(index, |member| member.has_block = true);
+                self.roster.update(index, |member| member.marks.set(Mark::Block, true));
                 self.roster.set(index, Errand::Done, None);
             }
             _ => self.conclude(index, Standing::Complete),

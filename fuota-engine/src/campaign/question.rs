@@ -93,7 +93,7 @@ impl Question {
                 Some(DeriveOrder::BlockMic {
                     device,
                     session_cnt: plan.spec.session_cnt,
-                    frag_index: member.frag_index,
+                    frag_index: member.frag_index(),
                     descriptor: plan.descriptor(),
                 })
             }
@@ -124,7 +124,7 @@ pub(super) fn request(
         Question::McGroupSetup => {
             let Ingredient::McKey(mc_key_encrypted) = ingredient else { return None };
             encode(&McGroupSetupReq {
-                mc_group_id: member.mc_group_id,
+                mc_group_id: member.mc_group_id(),
                 mc_addr: group_plan.parameters().mc_addr,
                 mc_key_encrypted,
                 min_mc_fcnt: group.first_fcnt,
@@ -135,10 +135,10 @@ pub(super) fn request(
         Question::Session => session(plan, member, group)?,
         // A complete device would be silent to Participants = 0 (TS004-1.0.0 §3.2).
         Question::FragSessionStatus => {
-            encode(&FragSessionStatusReq { frag_index: member.frag_index, participants: true })
+            encode(&FragSessionStatusReq { frag_index: member.frag_index(), participants: true })
         }
-        Question::FragSessionDelete => encode(&FragSessionDeleteReq { frag_index: member.frag_index }),
-        Question::McGroupDelete => encode(&McGroupDeleteReq { mc_group_id: member.mc_group_id }),
+        Question::FragSessionDelete => encode(&FragSessionDeleteReq { frag_index: member.frag_index() }),
+        Question::McGroupDelete => encode(&McGroupDeleteReq { mc_group_id: member.mc_group_id() }),
         Question::DevRebootTime => {
             let Kind::Firmware(firmware) = plan.kind() else { return None };
             encode(&DevRebootTimeReq { reboot_time: GpsSeconds(firmware.reboot?.wire_secs()) })
@@ -171,11 +171,11 @@ pub(super) fn request(
 
 fn frag_session_setup(plan: &Plan, member: &Member, ingredient: Ingredient) -> Option<Vec<u8>> {
     let block = plan.group(member.group)?.block()?;
-    let mc_group_bit_mask = GroupMask::default().with(member.mc_group_id);
+    let mc_group_bit_mask = GroupMask::default().with(member.mc_group_id());
     let nb_frag = NbFrag::from_wire(block.geometry.nb_frag());
     let (frag_size, padding) = (block.geometry.frag_size(), block.geometry.padding());
     let (frag_index, block_ack_delay, descriptor) =
-        (member.frag_index, plan.block_ack_delay(), plan.descriptor());
+        (member.frag_index(), plan.block_ack_delay(), plan.descriptor());
     match (member.fragmentation, ingredient) {
         (Some(PackageVersion::V2), Ingredient::Mic(mic)) => {
             Some(encode(&fragmentation::v2::FragSessionSetupReq {
@@ -209,7 +209,7 @@ fn frag_session_setup(plan: &Plan, member: &Member, ingredient: Ingredient) -> O
 fn session(plan: &Plan, member: &Member, group: &GroupState) -> Option<Vec<u8>> {
     let (session, parameters) = (group.session?, plan.group(member.group)?.parameters());
     let session_time = GpsSeconds(session.start.wire_secs());
-    let (mc_group_id, time_out) = (member.mc_group_id, session.time_out);
+    let (mc_group_id, time_out) = (member.mc_group_id(), session.time_out);
     let (dl_frequency_hz, dr) = (parameters.frequency, parameters.data_rate);
     Some(match parameters.class {
         SessionClass::C => {

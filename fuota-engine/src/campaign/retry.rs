@@ -8,7 +8,7 @@
 use alloc::vec::Vec;
 
 use super::event::{FailureReason, StageKind};
-use super::member::{Member, Standing};
+use super::member::{Mark, Member, Standing};
 use super::spec::{CampaignSpec, DeviceSpec, Indices, Kept, Membership, Start};
 use super::stream::Key;
 use super::{Campaign, Phase};
@@ -45,7 +45,7 @@ impl Campaign {
             }
             let mut device = self.as_known(spec, member);
             if let Some(sent) = self.kept_fragments(member) {
-                device.limits.frag_indices = Indices::only([member.frag_index.get()]);
+                device.limits.frag_indices = Indices::only([member.frag_index().get()]);
                 let device = u32::try_from(devices.len()).unwrap_or(u32::MAX);
                 kept.push(Kept { device, sent });
             }
@@ -71,9 +71,9 @@ impl Campaign {
         let mut device =
             DeviceSpec { multicast: member.multicast, fragmentation: member.fragmentation, ..*spec };
         let group = self.plan.group(member.group).zip(self.groups.get(usize::from(member.group)));
-        if let Some((group, state)) = group.filter(|_| member.holds.group) {
+        if let Some((group, state)) = group.filter(|_| member.has(Mark::Group)) {
             let parameters = group.parameters();
-            device.limits.mc_group_ids = Indices::only([member.mc_group_id.get()]);
+            device.limits.mc_group_ids = Indices::only([member.mc_group_id().get()]);
             device.membership = Some(Membership {
                 mc_addr: parameters.mc_addr,
                 key_id: parameters.key_id,
@@ -94,7 +94,7 @@ impl Campaign {
                 | FailureReason::NotHeard
                 | FailureReason::CampaignEnded
         );
-        let kept = member.holds.session && !member.has_block;
+        let kept = member.has(Mark::Session) && !member.has(Mark::Block);
         if !(lacks_fragments && kept && stage >= StageKind::DataFragment) {
             return None;
         }

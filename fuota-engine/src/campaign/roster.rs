@@ -4,11 +4,9 @@
 
 use alloc::collections::VecDeque;
 use alloc::vec::Vec;
-use core::hash::BuildHasher;
 
-use hashbrown::{DefaultHashBuilder, HashTable};
-
-use super::member::{Errand, Maybe, Member, Standing};
+use super::member::{Errand, Mark, Maybe, Member, Standing};
+use super::names::Names;
 use super::spec::DeviceSpec;
 use super::timers::Timers;
 use crate::ids::DevEui;
@@ -79,9 +77,7 @@ impl Counts {
 #[derive(Clone, Debug)]
 pub(super) struct Roster {
     members: Vec<Member>,
-    /// Looked up only, never iterated: the order of a hash map must not reach an output.
-    by_name: HashTable<u32>,
-    hasher: DefaultHashBuilder,
+    names: Names,
     timers: Timers,
     ready: VecDeque<u32>,
     counts: Counts,
@@ -90,19 +86,12 @@ pub(super) struct Roster {
 impl Roster {
     /// The members, which are these devices of the plan.
     pub(super) fn new(members: Vec<Member>, devices: &[DeviceSpec]) -> Self {
-        let hasher = DefaultHashBuilder::default();
-        let name = |index: u32| devices.get(index as usize).map(|device| device.dev_eui);
-        let mut by_name = HashTable::with_capacity(devices.len());
-        for (index, device) in (0..).zip(devices) {
-            by_name.insert_unique(hasher.hash_one(device.dev_eui), index, |&other| {
-                hasher.hash_one(name(other).unwrap_or(DevEui(0)))
-            });
-        }
         let mut counts = Counts::default();
         for member in &members {
             counts.add(member);
         }
-        Self { members, by_name, hasher, timers: Timers::default(), ready: VecDeque::new(), counts }
+        let names = Names::new(devices);
+        Self { members, names, timers: Timers::default(), ready: VecDeque::new(), counts }
     }
 
     /// What a snapshot needs beside the members: who waits to be sent to, in order, and how many fell silent in the
@@ -148,9 +137,7 @@ impl Roster {
 
     /// The place of a device among these, which are the plan's.
     pub(super) fn find(&self, devices: &[DeviceSpec], dev_eui: DevEui) -> Option<u32> {
-        let is_it =
-            |&index: &u32| devices.get(index as usize).is_some_and(|device| device.dev_eui == dev_eui);
-        self.by_name.find(self.hasher.hash_one(dev_eui), is_it).copied()
+        self.names.find(devices, dev_eui)
     }
 
     pub(super) fn get(&self, index: u32) -> Option<&Member> {
@@ -197,7 +184,7 @@ impl Roster {
     }
 
     /// Decides in the `stage`-th stage how a device stands; its part in the exchange under way is over.
-    pub(super) fn conclude(&mut self, index: u32, standing: Standing, stage: u32, now: GpsInstant) {
+    pub(super) fn conclude(&mut self, index: u32, standing: Standing, stage: u16, now: GpsInstant) {
         let before = self.get(index).is_some_and(|member| member.is_silent_in(stage));
         self.update(index, |member| {
             member.standing = standing;
@@ -219,7 +206,7 @@ impl Roster {
             let (errand, deadline) = enter(index, member);
             self.change(index, |member| {
                 member.tries = 0;
-                member.doubted = false;
+                member.marks.set(Mark::Doubted, false);
                 // Left first, so that a device still queued is queued anew.
                 member.errand = Errand::None;
             });

@@ -13,7 +13,7 @@ use fuota_proto::{FragIndex, TimeOut};
 use super::adaptive::{Course, Early};
 #[cfg(feature = "records")]
 use super::format::FormatError;
-use super::member::Member;
+use super::member::{Mark, Member};
 use super::plan::{GroupPlan, MAX_FRAGMENTS, Plan};
 use super::policy::Batch;
 use super::spec::PackageVersion;
@@ -108,7 +108,7 @@ impl Key {
         // Without parity both versions receive the same.
         let differs = plan.group(member.group).is_some_and(|group| group.policy().has_parity());
         let v2 = differs && member.fragmentation == Some(PackageVersion::V2);
-        Self { group: member.group, frag_index: member.frag_index, v2 }
+        Self { group: member.group, frag_index: member.frag_index(), v2 }
     }
 
     pub(super) const fn rule(self) -> ParityRule {
@@ -317,7 +317,7 @@ struct Holding {
 
 impl Holding {
     fn add(&mut self, plan: &Plan, index: u32, member: &Member) {
-        match plan.kept(index).filter(|_| member.holds.kept) {
+        match plan.kept(index).filter(|_| member.has(Mark::Kept)) {
             Some(sent) => {
                 self.sent = self.sent.max(sent);
                 self.missing = self.missing.max(member.missing_frag.unwrap_or(u8::MAX));

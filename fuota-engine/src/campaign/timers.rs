@@ -84,10 +84,10 @@ impl Timers {
 
     /// Puts what is fresh in order with the rest, so that there is never much of it.
     fn merge(&mut self, counts: impl Fn(&Entry) -> bool) {
-        let fresh = core::mem::take(&mut self.fresh).into_sorted_vec();
+        let fresh = core::mem::take(&mut self.fresh).into_vec();
         self.run.retain(&counts);
         self.run.extend(fresh.into_iter().map(|Reverse(entry)| entry).filter(counts));
-        // Two runs, which a stable sort finds.
+        // Deadlines are mostly set in their order, and a heap leaves that as it is: two runs, which a stable sort finds.
         self.run.sort_by_key(|entry| Reverse(*entry));
     }
 
