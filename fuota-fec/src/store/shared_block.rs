@@ -164,7 +164,7 @@ mod tests {
     #[test]
     fn a_row_over_another_number_of_fragments_is_not_lent() {
         let block = SharedBlock::new(Geometry::from_session(70, 5, 0).unwrap(), &[]);
-        let mut lend =
+        let lend =
             |nb_frag, words| block.lend_row(ParityRule::V1, nb_frag, NonZeroU16::MIN, &mut vec![0; words]);
         assert_eq!([lend(70, 3), lend(71, 3), lend(70, 4), lend(70, 2)], [true, false, false, false]);
     }
