@@ -190,7 +190,8 @@ fn without_a_spare_slot_a_burned_one_is_an_error() {
 #[test]
 fn a_full_journal_is_an_error_and_changes_nothing() {
     let mut image = common::generated("full", 16 * 12);
-    // In the first slot, right behind the journal, there is what would be its next entry: a solution before its time.
+    // In the first slot, right behind the journal, there is what would be its next entry: a solution before its
+    // time.
     image[..8].copy_from_slice(&[0, 0x40, 0, 0, 0, 0, 0x37, 0xae]);
     let session = session(image.len(), 16);
     // The two halves of an entry are units of their own, so that a torn one is never whole.
@@ -244,7 +245,7 @@ fn set_up_leaves_alone_what_is_before_and_behind() {
     let mut buffers = [0; 64];
     FlashStore::<_, 2>::create(&mut flash, 256, session(100, 16), &mut buffers).unwrap();
     let end = (256..2048).rev().find(|at| flash.octets()[*at] != before[*at]).unwrap();
-    // 7 data slots, 6 parity slots, 2 spare ones, and 33 entries of 8 octets behind an erase unit for the header.
+    // 7 data slots, 6 parity slots, 2 spare ones, and 33 entries of 8 octets behind the header's erase unit.
     let size: usize = 128 + 33 * 8 + 15 * 16;
     assert_eq!(end / 128, (256 + size - 1) / 128);
     assert_eq!(

@@ -238,8 +238,8 @@ fn deferred() {
     in_step_whatever_fails(Mode::Deferred, fresh_deferred);
 }
 
-/// The write that makes the last one needed count is brought to its end by the next call, which then solves, whatever
-/// it brings itself.
+/// The write that makes the last one needed count is brought to its end by the next call, which then solves,
+/// whatever it brings itself.
 #[test]
 fn a_call_after_the_last_one_was_dropped_solves() {
     let scene = scene(Mode::Deferred);

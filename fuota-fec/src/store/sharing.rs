@@ -400,8 +400,8 @@ mod tests {
         assert_eq!(store.slots.other.len(), 1);
     }
 
-    /// Over the whole row it is one for the sum and one for each that is not known, but only if the sender has what is
-    /// known.
+    /// Over the whole row it is one for the sum and one for each that is not known, but only if the sender has
+    /// what is known.
     #[test]
     fn the_shorter_way_to_a_sum_is_taken() {
         let SharingStore { mut slots, .. } = store();
@@ -427,7 +427,7 @@ mod tests {
         }
     }
 
-    /// A set names so many lines; what comes after them, or has data in it that has yet to be added, is worked out.
+    /// A set names so many lines; what comes after them is worked out.
     #[test]
     fn parity_is_a_sum_of_lines_while_they_have_names() {
         let mut store = store();
@@ -439,7 +439,8 @@ mod tests {
         }
     }
 
-    /// Against a store of its own with the same slots: one slot after the other, read first or not, and a row's worth.
+    /// Against a store of its own with the same slots: one slot after the other, read first or not, and a row's
+    /// worth.
     #[test]
     fn what_is_added_is_what_others_add() {
         let mut sharing = store();
