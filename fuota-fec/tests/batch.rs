@@ -42,6 +42,9 @@ fn a_range_of_fragments_with_rows_of_its_own() {
     let geometry = Geometry::new(5000, 40).unwrap();
     let all = batch::encode(geometry, ParityRule::V1, &image, 90).unwrap();
     let rows = ParityRows::new(geometry.nb_frag(), ParityRule::V1, 41..91);
+    assert_eq!((rows.first_index(), rows.len(), rows.is_empty()), (41, 50, false));
+    let none = ParityRows::new(geometry.nb_frag(), ParityRule::V1, 0..1);
+    assert_eq!((none.first_index(), none.len(), none.is_empty()), (1, 0, true));
     assert_eq!(batch::encode_with(&rows, geometry, &image).unwrap(), all[40 * 40..]);
     let other = Geometry::new(5000, 41).unwrap();
     let refused = batch::encode_with(&rows, other, &image);
@@ -146,6 +149,7 @@ fn ranks_by_columns_tell_when_a_receiver_is_complete() {
         let geometry = Geometry::from_session(nb_frag, 1, 0).unwrap();
         for rule in RULES {
             let columns = ParityColumns::new(geometry, rule, parity);
+            assert_eq!(columns.lost_words(), usize::from(nb_frag + parity).div_ceil(64));
             let mut scratch = RankScratch::default();
             for percent in [0, 5, 20, 45] {
                 let lost: Vec<u64> = (0..columns.lost_words())
@@ -183,4 +187,23 @@ fn ranks_by_columns_tell_when_a_receiver_is_complete() {
         }
     }
     assert!(complete > 30, "{complete} receivers were complete");
+}
+
+/// None of the first hundred parity fragments comes, which is more than are looked at first.
+#[test]
+fn a_receiver_that_hears_no_parity_for_long_is_complete_later() {
+    let (nb_frag, parity, rule) = (100, 200, ParityRule::V1);
+    let geometry = Geometry::from_session(nb_frag, 1, 0).unwrap();
+    let columns = ParityColumns::new(geometry, rule, parity);
+    let is_lost = |n: u16| n == 4 || n == 51 || (101..=200).contains(&n);
+    let mut lost = vec![0; columns.lost_words()];
+    for n in (1..=nb_frag + parity).filter(|n| is_lost(*n)) {
+        lost[usize::from(n - 1) / 64] |= 1_u64 << ((n - 1) % 64);
+    }
+    let mut decoder = Decoder::new(geometry, rule, 2, [0; words(Mode::Triangular, 100, 2)]).unwrap();
+    let expected = (1..=nb_frag + parity)
+        .filter(|n| !is_lost(*n))
+        .find(|n| decoder.insert_rank(common::number(*n)) == Ok(Progress::Complete));
+    assert!(expected.is_some());
+    assert_eq!(columns.complete_at(&lost, &mut RankScratch::default()), expected);
 }

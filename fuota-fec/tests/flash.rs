@@ -6,8 +6,8 @@ mod common;
 
 use common::flash::{PowerLost, SimFlash};
 use fuota_fec::{
-    Decoder, Encoder, FlashError, FlashSession, FlashStore, Geometry, InsertError, Mode, ParityRule,
-    Progress, words,
+    Decoder, Encoder, FlashError, FlashSession, FlashStore, FragmentStore as _, Geometry, InsertError, Mode,
+    ParityRule, Progress, Slot, words,
 };
 
 type Flash = SimFlash<4, 8, 128>;
@@ -141,6 +141,35 @@ fn a_write_that_fails_leaves_the_decoder_in_step_with_the_flash() {
     assert!(resumed > 0);
 }
 
+/// Also if a spare slot is one of them: then the next one is taken, and a reset finds the same.
+#[test]
+fn slots_that_fail_are_replaced_while_there_are_spare_ones() {
+    let image = common::generated("failing", 16 * 12);
+    let session = session(image.len(), 16);
+    let mut buffers = vec![0; Store::<2>::buffer_len(16, 1)];
+    let mut flash = Flash::new(4096, 1);
+    FlashStore::<_, 2>::create(&mut flash, 0, session, &mut buffers).unwrap();
+    // An entry is one unit, the first fragment two: its second half fails in both places.
+    flash.fail_twice(2, 2);
+    let mut store = Store::<2>::open(flash, 0, &mut buffers).unwrap();
+    let mut device = decoder(session);
+    let mut insert = || device.insert(common::number(1), &image[..16], &mut store);
+    let failed = Err(InsertError::Store(FlashError::Flash(PowerLost)));
+    assert_eq!([insert(), insert(), insert()], [failed, failed, Ok(Progress::NeedMore { missing: 11 })]);
+    let mut flash = store.release();
+    flash.fail_once(2);
+    let mut store = Store::<2>::open(flash, 0, &mut buffers).unwrap();
+    let mut device = decoder(session);
+    store.resume(&mut device).unwrap();
+    store.read(Slot::Data(0)).unwrap();
+    assert_eq!((device.missing(), store.buffer()), (11, &image[..16]));
+    let mut insert = || device.insert(common::number(2), &image[16..32], &mut store);
+    assert_eq!(
+        [insert(), insert()],
+        [failed, Err(InsertError::Store(FlashError::SparesUsedUp { spares: 2 }))]
+    );
+}
+
 #[test]
 fn without_a_spare_slot_a_burned_one_is_an_error() {
     let image = common::generated("failing", 16 * 12);
@@ -160,7 +189,10 @@ fn without_a_spare_slot_a_burned_one_is_an_error() {
 
 #[test]
 fn a_full_journal_is_an_error_and_changes_nothing() {
-    let image = common::generated("full", 16 * 12);
+    let mut image = common::generated("full", 16 * 12);
+    // In the first slot, right behind the journal, there is what would be its next entry: a solution before its
+    // time.
+    image[..8].copy_from_slice(&[0, 0x40, 0, 0, 0, 0, 0x37, 0xae]);
     let session = session(image.len(), 16);
     // The two halves of an entry are units of their own, so that a torn one is never whole.
     type Halves = SimFlash<4, 4, 128>;
@@ -189,6 +221,37 @@ fn a_full_journal_is_an_error_and_changes_nothing() {
     let entries = 12 + 6 + 2 * 2 + 16;
     assert_eq!(result, Err(InsertError::Store(FlashError::JournalFull { entries })));
     assert!(lives + 1 >= entries, "{lives} lives");
+}
+
+#[test]
+fn lent_buffers_are_cut_into_units_that_can_be_read_and_written() {
+    let session = session(200, 9);
+    for accumulators in [1, 3] {
+        let mut buffers = vec![0; Store::<2>::buffer_len(9, accumulators)];
+        let store = Store::<2>::create(Flash::new(4096, 1), 0, session, &mut buffers).unwrap();
+        assert_eq!(usize::from(store.accumulators()), accumulators);
+    }
+    // A fragment of 9 octets takes 16, with the read buffer for a header of as many.
+    assert_eq!(FlashStore::<SimFlash<1, 8, 128>, 2>::buffer_len(9, 2), 48);
+    assert_eq!(FlashStore::<SimFlash<8, 4, 128>, 2>::buffer_len(9, 2), 48);
+    assert_eq!(FlashStore::<SimFlash<4, 4, 128>, 2>::buffer_len(9, 2), 16 + 2 * 12);
+    assert_eq!(FlashStore::<SimFlash<4, 4, 128>, 2>::buffer_len(30, 2), 3 * 32);
+}
+
+#[test]
+fn set_up_leaves_alone_what_is_before_and_behind() {
+    let mut flash = Flash::new(2048, 1);
+    let before = flash.octets().to_vec();
+    let mut buffers = [0; 64];
+    FlashStore::<_, 2>::create(&mut flash, 256, session(100, 16), &mut buffers).unwrap();
+    let end = (256..2048).rev().find(|at| flash.octets()[*at] != before[*at]).unwrap();
+    // 7 data slots, 6 parity slots, 2 spare ones, and 33 entries of 8 octets behind the header's erase unit.
+    let size: usize = 128 + 33 * 8 + 15 * 16;
+    assert_eq!(end / 128, (256 + size - 1) / 128);
+    assert_eq!(
+        (&flash.octets()[..256], &flash.octets()[end + 128..]),
+        (&before[..256], &before[end + 128..])
+    );
 }
 
 #[test]

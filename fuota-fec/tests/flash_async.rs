@@ -238,6 +238,30 @@ fn deferred() {
     in_step_whatever_fails(Mode::Deferred, fresh_deferred);
 }
 
+/// The write that makes the last one needed count is brought to its end by the next call, which then solves,
+/// whatever it brings itself.
+#[test]
+fn a_call_after_the_last_one_was_dropped_solves() {
+    let scene = scene(Mode::Deferred);
+    // The entry and the octets are each waited for before and after they are written.
+    for polls in 1..=4 {
+        let mut buffers = vec![0; Store::buffer_len(10, 3)];
+        let flash = Slow(Flash::new(256 * 24, 1));
+        let mut store = wait(Store::create(flash, 0, scene.session, &mut buffers)).unwrap();
+        let mut decoder = fresh_deferred(&scene.session);
+        let mut arrivals = scene.arrivals.iter();
+        let mut insert = |polls, decoder: &mut DeferredDecoder<Vec<u32>>| {
+            let (n, data) = arrivals.next().unwrap();
+            poll(store.insert(decoder, *n, data), polls)
+        };
+        while decoder.missing() > 1 {
+            insert(usize::MAX, &mut decoder).unwrap().unwrap();
+        }
+        while insert(polls, &mut decoder).is_some() {}
+        assert_eq!(insert(usize::MAX, &mut decoder), Some(Ok(Progress::Complete)), "{polls} polls");
+    }
+}
+
 #[test]
 fn export_waits_for_both_sides() {
     let scene = scene(Mode::Triangular);

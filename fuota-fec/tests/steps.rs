@@ -133,6 +133,40 @@ fn a_fresh_decoder_gets_its_state_from_the_entries() {
 }
 
 #[test]
+fn a_pass_counts_when_all_of_it_has_been_asked_for() {
+    let session = Session::new();
+    let (stored, _) = receive(&session, &mut session.deferred(), 3);
+    let received: Vec<_> =
+        stored.into_iter().filter(|(_, entry)| matches!(entry, Entry::Fragment(_))).collect();
+    let mut decoder = session.deferred();
+    assert_eq!(replayed(&mut decoder, &received), Progress::Solvable);
+    decoder.begin_solve(3).unwrap();
+    while let Some(op) = decoder.next_op() {
+        assert_eq!(decoder.clone().commit(), Err(FecError::OperationsRemain), "{op:?}");
+    }
+    assert_eq!(decoder.commit(), Ok(Progress::Solvable));
+}
+
+/// The fragment has counted by then: what is left is to look at the parity that came too early.
+#[test]
+fn giving_up_after_a_fragment_has_counted_is_committing() {
+    let session = Session::new();
+    let mut decoder = session.deferred();
+    for n in (NB_FRAG + 1..=NB_FRAG + 6).chain(1..NB_FRAG - 10) {
+        decoder.begin(number(n)).unwrap();
+        while decoder.next_op().is_some() {}
+        decoder.commit().unwrap();
+    }
+    decoder.begin(number(NB_FRAG - 10)).unwrap();
+    assert!(matches!(decoder.next_op(), Some(Op::Store { .. })));
+    assert_eq!([decoder.next_op(), decoder.next_op()], [Some(Op::Pause); 2]);
+    let mut other = decoder.clone();
+    assert_eq!(other.abort(), None);
+    decoder.commit().unwrap();
+    assert_eq!(format!("{other:?}"), format!("{decoder:?}"));
+}
+
+#[test]
 fn solving_is_refused_before_its_time_and_after() {
     let session = Session::new();
     let mut store = MemoryStore::new(session.geometry);

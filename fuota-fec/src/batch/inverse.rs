@@ -60,11 +60,11 @@ impl Extended<'_> {
         &self.words[row * self.stride..][..self.stride]
     }
 
-    /// Bits `start..start + BLOCK` of a row.
+    /// Bits of a row from `start` on, those of a block at least.
     #[inline(always)]
     fn bits(row: &[u64], start: usize) -> usize {
         // A block lies in one word, since 64 is a multiple of its length.
-        (row[start / 64] >> (start % 64)) as usize % (1 << BLOCK)
+        (row[start / 64] >> (start % 64)) as usize
     }
 
     /// Puts a row with a one in `column` in its place, with zeros in the earlier columns of the block, and

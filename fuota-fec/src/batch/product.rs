@@ -340,16 +340,18 @@ mod tests {
             let skip: Vec<u64> = (0..stride).map(|_| random()).collect();
             for skip in [None, Some(&skip[..])] {
                 let bits = BitRows { words: &words, stride };
-                let mut out = vec![7; rows * size];
+                let before: Vec<u8> = (0..rows * size).map(|_| random().to_le_bytes()[5]).collect();
+                let mut out = before.clone();
                 multiply(Registers::Common, bits, &source, size, skip, &mut out);
-                let mut wide = vec![7; rows * size];
+                let mut wide = before.clone();
                 multiply_by_tables(Registers::Widest, bits, &source, size, skip, &mut wide);
                 assert!(wide == out, "{rows} rows of {fragments} fragments of {size}");
-                let mut best = vec![7; rows * size];
+                let mut best = before.clone();
                 multiply(Registers::Widest, bits, &source, size, skip, &mut best);
                 assert!(best == out, "{rows} rows of {fragments} fragments of {size}");
-                for (row, out) in words.chunks_exact(stride).zip(out.chunks_exact(size)) {
-                    let mut sum = vec![7; size];
+                let sums = before.chunks_exact(size).zip(out.chunks_exact(size));
+                for (row, (before, out)) in words.chunks_exact(stride).zip(sums) {
+                    let mut sum = before.to_vec();
                     for (i, fragment) in source.chunks(size).enumerate() {
                         let skipped = skip.is_some_and(|skip| skip[i / 64] >> (i % 64) & 1 != 0);
                         if row[i / 64] >> (i % 64) & 1 != 0 && !skipped {

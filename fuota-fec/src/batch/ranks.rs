@@ -258,3 +258,18 @@ fn below(end: u16, i: usize) -> u64 {
         _ => u64::MAX,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn there_are_as_many_bits_below_an_end_as_it_says() {
+        let masks = |end| [0, 1, 2].map(|word| below(end, word));
+        assert_eq!(masks(0), [0, 0, 0]);
+        assert_eq!(masks(1), [1, 0, 0]);
+        assert_eq!(masks(63), [u64::MAX >> 1, 0, 0]);
+        assert_eq!(masks(64), [u64::MAX, 0, 0]);
+        assert_eq!(masks(130), [u64::MAX, u64::MAX, 0b11]);
+    }
+}

@@ -101,3 +101,15 @@ impl FragmentStore for MemoryStore {
         Ok(())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn it_has_the_accumulators_asked_for_and_one_at_least() {
+        let geometry = Geometry::new(100, 7).unwrap();
+        let counts = [0, 1, 2, 9].map(|count| MemoryStore::with_accumulators(geometry, count).accumulators());
+        assert_eq!(counts, [1, 1, 2, 9]);
+    }
+}

@@ -133,3 +133,39 @@ pub(super) fn copy_prefix(slot: &mut [u8], octets: &[u8]) {
         slot.copy_from_slice(octets);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{Encoder, FragmentNumber};
+
+    /// Rows at the ends of those that are drawn at once, and the last one of the fewest fragments.
+    #[test]
+    fn rows_and_their_sums_are_those_of_the_encoder() {
+        for (nb_frag, rows) in [(70, [1, 63, 64, 65, 128, 16_313]), (1, [1, 64, 65, 128, 129, 16_382])] {
+            let geometry = Geometry::from_session(nb_frag, 5, 2).unwrap();
+            let image: Vec<u8> = (1..=u8::MAX).cycle().take(geometry.image_len()).collect();
+            let block = SharedBlock::new(geometry, &image);
+            for (rule, k) in
+                [ParityRule::V1, ParityRule::V2].into_iter().flat_map(|rule| rows.map(|k| (rule, k)))
+            {
+                let number = NonZeroU16::new(k).unwrap();
+                let (mut row, mut sum) = (vec![0; row_words(nb_frag)], [0; STEP]);
+                rule.row(nb_frag, number, &mut row).unwrap();
+                let encoder = Encoder::new(geometry, rule, &image).unwrap();
+                encoder.fragment(FragmentNumber::new(nb_frag + k).unwrap(), &mut sum[..5]).unwrap();
+                assert_eq!(block.row(rule, k), Some((&row[..], &sum[..])), "{rule:?} M = {nb_frag} k = {k}");
+                let mut lent = vec![7; row.len()];
+                assert!(block.lend_row(rule, nb_frag, number, &mut lent) && lent == row);
+            }
+        }
+    }
+
+    #[test]
+    fn a_row_over_another_number_of_fragments_is_not_lent() {
+        let block = SharedBlock::new(Geometry::from_session(70, 5, 0).unwrap(), &[]);
+        let lend =
+            |nb_frag, words| block.lend_row(ParityRule::V1, nb_frag, NonZeroU16::MIN, &mut vec![0; words]);
+        assert_eq!([lend(70, 3), lend(71, 3), lend(70, 4), lend(70, 2)], [true, false, false, false]);
+    }
+}

@@ -132,3 +132,36 @@ impl FragmentStore for SliceStore<'_> {
         Ok(())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::FragmentNumber;
+
+    #[test]
+    fn there_are_as_many_accumulators_as_fit() {
+        let geometry = Geometry::new(12, 4).unwrap();
+        let (mut image, mut parity) = ([0; 12], [0; 4]);
+        let counts = [4, 7, 8, 13].map(|len| {
+            let mut accumulators = std::vec![0; len];
+            SliceStore::new(geometry, &mut image, &mut parity, &mut accumulators).unwrap().accumulators()
+        });
+        assert_eq!(counts, [1, 1, 2, 3]);
+    }
+
+    #[test]
+    fn a_slot_without_room_is_refused() {
+        let geometry = Geometry::new(12, 4).unwrap();
+        let (mut image, mut parity, mut accumulator) = ([1; 12], [2; 4], [0; 4]);
+        let mut store = SliceStore::new(geometry, &mut image, &mut parity, &mut accumulator).unwrap();
+        let entry = Entry::Fragment(FragmentNumber::new(4).unwrap());
+        for slot in [Slot::Data(2), Slot::Parity(0)] {
+            assert_eq!((store.read(slot), store.xor_slot(slot, 0)), (Ok(()), Ok(())));
+        }
+        for slot in [Slot::Data(3), Slot::Parity(1)] {
+            let refused = Err(NoSuchSlot { slot });
+            assert_eq!([store.read(slot), store.xor_slot(slot, 0), store.save(0, slot, entry)], [refused; 3]);
+        }
+        assert_eq!(store.xor_slot(Slot::Data(0), 1), Err(NoSuchSlot { slot: Slot::Data(0) }));
+    }
+}

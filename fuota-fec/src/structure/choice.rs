@@ -156,6 +156,12 @@ mod tests {
     }
 
     #[test]
+    fn of_sizes_that_cost_the_same_the_largest_is_taken() {
+        // 35 fragments of 20 octets take as many on air as 36 of 19.
+        assert_eq!(pick_frag_size(681, 20, 0.0).unwrap().frag_size(), 20);
+    }
+
+    #[test]
     fn no_room_for_parity_is_an_error() {
         let refused = pick_frag_size(16_000, 1, 0.1).err();
         assert_eq!(refused, Some(FecError::NbFragOutOfRange { got: 16_000, max: 16_383 }));

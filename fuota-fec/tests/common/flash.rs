@@ -21,6 +21,8 @@ pub(crate) struct SimFlash<const READ: usize, const WRITE: usize, const ERASE: u
     pub(crate) touched: usize,
     pub(crate) reads: usize,
     recovers: bool,
+    /// Units between the failure to come and one more.
+    again: usize,
     random: u64,
 }
 
@@ -29,7 +31,7 @@ impl<const READ: usize, const WRITE: usize, const ERASE: usize> SimFlash<READ, W
         // What an older session or the factory has left.
         let octets = (0..capacity).map(|i| if i % 3 == 0 { 0x5a } else { 0xff }).collect();
         let random = seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1;
-        Self { octets, left: usize::MAX, touched: 0, reads: 0, recovers: false, random }
+        Self { octets, left: usize::MAX, touched: 0, reads: 0, recovers: false, again: usize::MAX, random }
     }
 
     /// Power is back, until `left` more units have been touched.
@@ -41,6 +43,12 @@ impl<const READ: usize, const WRITE: usize, const ERASE: usize> SimFlash<READ, W
     pub(crate) fn fail_once(&mut self, left: usize) {
         self.power_up(left);
         self.recovers = true;
+    }
+
+    /// [`fail_once`](Self::fail_once), and once more after `again` good ones.
+    pub(crate) fn fail_twice(&mut self, left: usize, again: usize) {
+        self.fail_once(left);
+        self.again = again;
     }
 
     pub(crate) fn octets(&self) -> &[u8] {
@@ -69,7 +77,11 @@ impl<const READ: usize, const WRITE: usize, const ERASE: usize> SimFlash<READ, W
     /// Counts a unit, and says whether power holds.
     fn touch(&mut self) -> bool {
         let holds = self.left > 0;
-        self.left = if !holds && self.recovers { usize::MAX } else { self.left.saturating_sub(1) };
+        self.left = if !holds && self.recovers {
+            std::mem::replace(&mut self.again, usize::MAX)
+        } else {
+            self.left.saturating_sub(1)
+        };
         self.touched += 1;
         holds
     }

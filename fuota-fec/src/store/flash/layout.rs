@@ -94,3 +94,28 @@ impl Layout {
 pub(super) fn to_u32(size: usize) -> u32 {
     u32::try_from(size).unwrap_or(u32::MAX)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn slots_lie_one_behind_the_other_and_spare_ones_last() {
+        let layout = Layout {
+            base: 0,
+            header_size: 16,
+            journal: 128,
+            entry_size: 8,
+            entries: 10,
+            slots: 208,
+            slot_size: 12,
+            data_slots: 5,
+            parity_slots: 3,
+            end: 384,
+        };
+        let own = (0..5).map(Slot::Data).chain((0..3).map(Slot::Parity));
+        let all = own.filter_map(|slot| layout.slot(slot)).chain((0..3).map(|index| layout.spare(index)));
+        assert!(all.eq((208..).step_by(12).take(11)));
+        assert_eq!([Slot::Data(5), Slot::Parity(3)].map(|slot| layout.slot(slot)), [None; 2]);
+    }
+}
