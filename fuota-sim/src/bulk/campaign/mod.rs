@@ -6,12 +6,13 @@
 //! after a random delay, collide with others on their channel (ALOHA, no capture), and get lost on their way. Fragments
 //! are lost by their number, whatever else is sent between them.
 
+mod agenda;
 mod answers;
 mod fleet;
 mod oracle;
 mod uplinks;
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::VecDeque;
 use std::time::Duration;
 
 use fuota_engine::airtime::Modulation;
@@ -27,6 +28,7 @@ use fuota_engine::time::GpsInstant;
 use fuota_proto::fragmentation::v1 as frag;
 use fuota_proto::{EncryptedMcKey, Mic};
 
+use self::agenda::{Agenda, Happening};
 use self::fleet::{Bits, block};
 pub use self::oracle::{Reference, Rounds, reference, rounds};
 use self::uplinks::Uplinks;
@@ -130,16 +132,6 @@ fn at_once(mut spec: CampaignSpec) -> CampaignSpec {
     spec
 }
 
-/// Something on the agenda.
-enum Happening {
-    /// A downlink has left the antennas.
-    Sent(Transmit),
-    /// A device has something to say.
-    Speaks(u32),
-    /// An uplink ends.
-    Heard(u32),
-}
-
 struct Stage<'a> {
     scenario: &'a Scenario,
     campaign: Campaign,
@@ -150,8 +142,7 @@ struct Stage<'a> {
     downlink: Option<Modulation>,
     liars: Liars,
     now: GpsInstant,
-    agenda: BTreeMap<(GpsInstant, u64), Happening>,
-    serial: u64,
+    agenda: Agenda,
     /// Requests of the set-up stages, to be answered before time goes on.
     requests: VecDeque<Transmit>,
     timer: Option<GpsInstant>,
@@ -187,8 +178,7 @@ impl<'a> Stage<'a> {
             campaign: Campaign::new(plan, START),
             liars,
             now: START,
-            agenda: BTreeMap::new(),
-            serial: 0,
+            agenda: Agenda::default(),
             requests: VecDeque::new(),
             timer: None,
             session: None,
@@ -203,11 +193,6 @@ impl<'a> Stage<'a> {
         }
     }
 
-    fn schedule(&mut self, at: GpsInstant, happening: Happening) {
-        self.serial += 1;
-        self.agenda.insert((at, self.serial), happening);
-    }
-
     fn step(&mut self) -> Result<(), SimError> {
         self.drain();
         if self.outcome.is_some() {
@@ -217,14 +202,13 @@ impl<'a> Stage<'a> {
             self.answer(&request);
             return Ok(());
         }
-        let next = self.agenda.first_key_value().map(|(&(at, _), _)| at);
-        match (self.timer, next) {
+        match (self.timer, self.agenda.next()) {
             (Some(timer), next) if next.is_none_or(|next| timer <= next) => {
                 self.now = self.now.max(timer);
                 self.campaign.handle(self.now, Input::Timeout);
             }
             (_, Some(_)) => {
-                if let Some(((at, _), happening)) = self.agenda.pop_first() {
+                if let Some((at, happening)) = self.agenda.pop() {
                     self.now = self.now.max(at);
                     self.happen(happening);
                 }
@@ -282,7 +266,7 @@ impl<'a> Stage<'a> {
                 self.airtime_alone += airtime;
             }
         }
-        self.schedule(transmit.not_before.max(self.now) + airtime, Happening::Sent(transmit));
+        self.agenda.send(transmit.not_before.max(self.now) + airtime, transmit);
     }
 
     fn happen(&mut self, happening: Happening) {
@@ -291,7 +275,7 @@ impl<'a> Stage<'a> {
             Happening::Speaks(device) => {
                 if let Some(air) = self.bits.air(device) {
                     let end = self.uplinks.speak(device, air, self.now);
-                    self.schedule(end, Happening::Heard(device));
+                    self.agenda.hear(end, device);
                 }
             }
             Happening::Heard(device) => {
@@ -322,18 +306,21 @@ impl<'a> Stage<'a> {
             }
             (Dest::Multicast(_), Some(frag::Downlink::FragSessionStatusReq(request))) => {
                 self.bits.request(self.now);
+                let mut answers = Vec::new();
                 for device in 0..self.scenario.devices() {
                     if self.answers(device, request.participants) && self.bits.heard_request(device) {
-                        self.ask(device);
+                        answers.extend(self.answer_at(device).map(|at| (at, device)));
                     }
                 }
+                self.agenda.poll(answers);
             }
             (Dest::Unicast(name), Some(frag::Downlink::FragSessionStatusReq(request))) => {
                 if let Some(device) = self.names.find(name)
                     && self.answers(device, request.participants)
                     && self.bits.hears_alone(device, self.now)
+                    && let Some(at) = self.answer_at(device)
                 {
-                    self.ask(device);
+                    self.agenda.ask(at, device);
                 }
             }
             _ => {}
@@ -347,12 +334,10 @@ impl<'a> Stage<'a> {
         participants || self.lies(device) || self.bits.missing(device) > 0
     }
 
-    /// A device was asked for its status; one answer at a time waits for its moment.
-    fn ask(&mut self, device: u32) {
-        let Some(air) = self.bits.air(device) else { return };
-        if let Some(at) = self.uplinks.answer_at(device, air, self.now) {
-            self.schedule(at, Happening::Speaks(device));
-        }
+    /// When a device that was asked for its status answers; one answer at a time waits for its moment.
+    fn answer_at(&mut self, device: u32) -> Option<GpsInstant> {
+        let air = self.bits.air(device)?;
+        self.uplinks.answer_at(device, air, self.now)
     }
 
     const fn lies(&self, device: u32) -> bool {
