@@ -79,6 +79,36 @@ fn no_fragment_is_skipped_where_reports_are_not_waited_for() {
     }
 }
 
+/// Of several frames that may not have been handed over, the next restart would know only the last.
+#[test]
+fn where_reports_are_not_waited_for_what_is_repeated_goes_alone() {
+    let unreported = || {
+        let mut spec = spec(1);
+        spec.config.summary_reports_disabled = true;
+        spec
+    };
+    let mut stage = Stage::new(unreported());
+    stage.run_until(|stage| stage.multicasts.len() == 3);
+    let mut restore = Restore::new(Plan::new(unreported()).unwrap());
+    for record in &stage.records {
+        restore.apply(record.clone()).unwrap();
+    }
+    // The next two would have gone out meanwhile.
+    let (last, before) = (&stage.multicasts[2], &stage.multicasts[1]);
+    let gap = last.0.since(before.0);
+    let now = last.0 + 2 * gap;
+    let mut campaign = restore.finish(now).unwrap();
+    let mut sent = Vec::new();
+    let until = loop {
+        match campaign.poll_output() {
+            Output::Transmit(tx) => sent.push(tx.id),
+            Output::Wait(until) => break until,
+            _ => {}
+        }
+    };
+    assert_eq!((sent, until), (vec![last.1.id], Some(now + gap)));
+}
+
 /// A device asks for the time, and wants an answer.
 fn time_request() -> Vec<u8> {
     let device_time = GpsSeconds(START.wire_secs());

@@ -380,6 +380,12 @@ impl Campaign {
         };
         let Some((payload, plan)) = payload.zip(self.plan.group(key.group)) else { return };
         let (dest, port) = (super::Dest::Multicast(plan.parameters().id), self.plan.config().fmcport);
+        // What comes next keeps its distance, as from any other. Going out at once, it would also be the only one in doubt if
+        // the server crashed over both.
+        let next = self.now + self.plan.multicast_gap(plan, payload.len());
+        if let Some(state) = self.groups.get_mut(group) {
+            state.next_multicast = state.next_multicast.max(next);
+        }
         let (_, transmit) = self.transmit(cargo, dest, port, payload, end, Some(serial));
         self.warn(Warning::PossiblyRepeated { id: transmit.id });
         self.outputs.push_back(Output::Transmit(transmit));
