@@ -108,6 +108,14 @@ impl Campaign {
     /// What a request waited for has come.
     pub(super) fn on_derived(&mut self, index: u32, value: Derived) {
         let Phase::Asking(question) = self.phase else { return };
+        let ingredient = match (question, value) {
+            (Question::McGroupSetup, Derived::McKey(key)) => Some(Ingredient::McKey(key)),
+            (Question::FragSessionSetup, Derived::BlockMic(mic)) => Some(Ingredient::Mic(mic)),
+            (_, Derived::Unavailable) => None,
+            // Asked for again after a restart, and the device's answer to the earlier request was faster. What this stage
+            // asked for is still to come.
+            _ => return self.warn(Warning::UnknownInput),
+        };
         let again = match self.roster.get(index).map(|member| member.errand) {
             Some(Errand::AwaitDerived(again)) => again.into(),
             Some(Errand::AwaitOutdated) => return self.roster.set(index, Errand::Queued, None),
@@ -118,20 +126,7 @@ impl Campaign {
             self.roster.set(index, Errand::Queued, None);
             return;
         }
-        let ingredient = match (question, value) {
-            (Question::McGroupSetup, Derived::McKey(key)) => Ingredient::McKey(key),
-            (Question::FragSessionSetup, Derived::BlockMic(mic)) => Ingredient::Mic(mic),
-            (_, Derived::Unavailable) => {
-                self.fail(index, FailureReason::NoKey);
-                return;
-            }
-            // Asked for again after a restart, and the device's answer to the earlier request was faster. What this stage
-            // asked for is still to come.
-            _ => {
-                self.warn(Warning::UnknownInput);
-                return;
-            }
-        };
+        let Some(ingredient) = ingredient else { return self.fail(index, FailureReason::NoKey) };
         if let Some(output) = self.send_request(index, question, ingredient, again) {
             self.outputs.push_back(output);
         }
