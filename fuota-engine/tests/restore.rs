@@ -61,17 +61,19 @@ fn a_crash_after_any_output_changes_nothing_but_repeats() {
     }
 }
 
+/// So many devices, and nobody waits for the network server's reports.
+fn unreported(devices: u64) -> CampaignSpec {
+    let mut spec = spec(devices);
+    spec.config.summary_reports_disabled = true;
+    spec
+}
+
 #[test]
 fn no_fragment_is_skipped_where_reports_are_not_waited_for() {
-    let unreported = || {
-        let mut spec = spec(2);
-        spec.config.summary_reports_disabled = true;
-        spec
-    };
-    let mut whole = Stage::new(unreported());
+    let mut whole = Stage::new(unreported(2));
     whole.run();
     for crash in 1..=whole.outputs {
-        let mut stage = Stage::new(unreported()).crash_after(crash);
+        let mut stage = Stage::new(unreported(2)).crash_after(crash);
         stage.run();
         let sent = stage.multicasts.iter().filter_map(|(_, tx)| fragment(tx));
         let numbers: BTreeSet<_> = sent.map(|(n, _)| n).collect();
@@ -82,14 +84,9 @@ fn no_fragment_is_skipped_where_reports_are_not_waited_for() {
 /// Of several frames that may not have been handed over, the next restart would know only the last.
 #[test]
 fn where_reports_are_not_waited_for_what_is_repeated_goes_alone() {
-    let unreported = || {
-        let mut spec = spec(1);
-        spec.config.summary_reports_disabled = true;
-        spec
-    };
-    let mut stage = Stage::new(unreported());
+    let mut stage = Stage::new(unreported(1));
     stage.run_until(|stage| stage.multicasts.len() == 3);
-    let mut restore = Restore::new(Plan::new(unreported()).unwrap());
+    let mut restore = Restore::new(Plan::new(unreported(1)).unwrap());
     for record in &stage.records {
         restore.apply(record.clone()).unwrap();
     }

@@ -83,7 +83,7 @@ impl Campaign {
         }
         self.next_unicast = self.now + self.plan.config().ucast_msg_delay;
         if let Some(order) = derivation {
-            self.roster.set(index, Errand::AwaitDerived(None.into()), None);
+            self.roster.set(index, Errand::AwaitDerived(None), None);
             return Some(Output::Derive(order));
         }
         self.send_request(index, asked, Ingredient::None, None)
@@ -117,7 +117,7 @@ impl Campaign {
             _ => return self.warn(Warning::UnknownInput),
         };
         let again = match self.roster.get(index).map(|member| member.errand) {
-            Some(Errand::AwaitDerived(again)) => again.into(),
+            Some(Errand::AwaitDerived(again)) => again,
             Some(Errand::AwaitOutdated) => return self.roster.set(index, Errand::Queued, None),
             _ => return self.warn(Warning::UnknownInput),
         };

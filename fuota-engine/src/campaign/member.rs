@@ -58,7 +58,7 @@ pub(super) enum Errand {
     Queued,
     /// Its request waits for something that is computed with its keys. If it was handed over before a restart, it goes
     /// out again under this serial number.
-    AwaitDerived(Again),
+    AwaitDerived(Option<u32>),
     /// Its request is at the network server; the number is the transmission's.
     AwaitReport(u32),
     /// Its request went on air.
@@ -82,24 +82,6 @@ impl Errand {
     /// Whether something is being computed for it.
     pub(super) const fn awaits_derived(self) -> bool {
         matches!(self, Self::AwaitDerived(_) | Self::AwaitOutdated)
-    }
-}
-
-/// A serial number or none, in the space of a serial number. None is the last one that can be counted.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[cfg_attr(feature = "records", derive(serde::Serialize, serde::Deserialize))]
-#[cfg_attr(feature = "records", serde(from = "Option<u32>", into = "Option<u32>"))]
-pub(super) struct Again(u32);
-
-impl From<Option<u32>> for Again {
-    fn from(serial: Option<u32>) -> Self {
-        Self(serial.unwrap_or(u32::MAX))
-    }
-}
-
-impl From<Again> for Option<u32> {
-    fn from(Again(serial): Again) -> Self {
-        (serial != u32::MAX).then_some(serial)
     }
 }
 

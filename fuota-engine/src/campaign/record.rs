@@ -350,7 +350,7 @@ impl Campaign {
             (Errand::AwaitDerived(_), Some(order)) => Some(Output::Derive(order)),
             (Errand::AwaitReport(serial), Some(order)) => {
                 // Its octets contain something derived, which gives the same again.
-                self.roster.set(index, Errand::AwaitDerived(Some(serial).into()), None);
+                self.roster.set(index, Errand::AwaitDerived(Some(serial)), None);
                 self.warn(Warning::PossiblyRepeated { id: tx_id(serial, Cargo::Request(index)) });
                 Some(Output::Derive(order))
             }

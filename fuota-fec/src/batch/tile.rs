@@ -62,9 +62,8 @@ pub(super) fn spread(source: &[u8], registers: usize) -> Register {
 
 #[inline(always)]
 fn spread_whole(octets: &Octets, registers: usize) -> Register {
-    let [first, second] = [0, 2 * registers % (2 * TILE + 1)].map(|at| octets[at..].first_chunk::<16>());
-    let lanes = [first.copied().unwrap_or_default(), second.copied().unwrap_or_default()];
-    bytemuck::cast(lanes)
+    let lane = |at: usize| octets.get(at..).and_then(<[u8]>::first_chunk::<16>).copied().unwrap_or_default();
+    bytemuck::cast([lane(0), lane(2 * registers)])
 }
 
 /// The lanes' own octets, one lane after the other, where there are zeros behind them.

@@ -25,9 +25,8 @@ type Turn = (GpsInstant, u64);
 #[derive(Default)]
 pub(super) struct Agenda {
     serial: u64,
-    sent: BTreeMap<Turn, Transmit>,
-    /// Devices that were asked one by one.
-    asked: BTreeMap<Turn, u32>,
+    /// Downlinks, and devices that were asked one by one.
+    single: BTreeMap<Turn, Happening>,
     /// Devices that were polled, the first to speak last.
     polled: Vec<(Turn, u32)>,
     /// Devices on air, the first to end first.
@@ -43,13 +42,13 @@ impl Agenda {
     /// A downlink leaves the antennas then.
     pub(super) fn send(&mut self, at: GpsInstant, transmit: Transmit) {
         let turn = self.turn(at);
-        self.sent.insert(turn, transmit);
+        self.single.insert(turn, Happening::Sent(transmit));
     }
 
     /// A device speaks then.
     pub(super) fn ask(&mut self, at: GpsInstant, device: u32) {
         let turn = self.turn(at);
-        self.asked.insert(turn, device);
+        self.single.insert(turn, Happening::Speaks(device));
     }
 
     /// Devices speak then.
@@ -74,11 +73,10 @@ impl Agenda {
     }
 
     fn next_turn(&self) -> Option<Turn> {
-        let sent = self.sent.first_key_value().map(|(turn, _)| *turn);
-        let asked = self.asked.first_key_value().map(|(turn, _)| *turn);
+        let single = self.single.first_key_value().map(|(turn, _)| *turn);
         let (polled, on_air) = (self.polled.last(), self.on_air.front());
         let answers = [polled, on_air].into_iter().flatten().map(|(turn, _)| *turn);
-        sent.into_iter().chain(asked).chain(answers).min()
+        single.into_iter().chain(answers).min()
     }
 
     /// Takes what happens next.
@@ -88,10 +86,8 @@ impl Agenda {
             Happening::Speaks(device)
         } else if let Some((_, device)) = self.on_air.pop_front_if(|(it, _)| *it == turn) {
             Happening::Heard(device)
-        } else if let Some(device) = self.asked.remove(&turn) {
-            Happening::Speaks(device)
         } else {
-            Happening::Sent(self.sent.remove(&turn)?)
+            self.single.remove(&turn)?
         };
         Some((turn.0, happening))
     }
