@@ -70,6 +70,21 @@ fn who_is_taken_for_another_version_may_put_another_block_together() {
     assert!(matches!(run(&case), Verdict::Held(_)), "{:?}", run(&case));
 }
 
+/// The campaign's time does not run backwards, and a restart writes down how far it got: the node's clock may have gone back
+/// behind that before the campaign came to rest for the first time. Its duration counts from what is written down.
+#[test]
+fn a_duration_counts_from_the_latest_moment_that_is_written_down() {
+    let case: Case = toml::from_str(include_str!("vectors/chaos/clock-back-while-down.toml")).unwrap();
+    assert!(matches!(run(&case), Verdict::Held(_)), "{:?}", run(&case));
+}
+
+/// The threshold alone decides then, so a round that is cut off may be one of a campaign that succeeds.
+#[test]
+fn a_round_that_the_time_cuts_off_skips_nothing() {
+    let case: Case = toml::from_str(include_str!("vectors/chaos/time-up-in-a-round.toml")).unwrap();
+    assert!(matches!(run(&case), Verdict::Held(_)), "{:?}", run(&case));
+}
+
 #[test]
 fn every_invariant_has_a_sabotage() {
     let noticed: Vec<_> = Sabotage::ALL.iter().map(|(_, invariant)| *invariant).collect();

@@ -64,9 +64,9 @@ impl fmt::Display for StageKind {
 pub enum StageStatus {
     /// Under way.
     Running,
-    /// Enough devices succeeded.
+    /// Enough devices succeeded, also where the time was up before the last fragment.
     Completed,
-    /// Too few did, time ran out, or the campaign was stopped in it.
+    /// Too few had when it ended or the time was up, or the campaign was stopped in it.
     Error,
 }
 

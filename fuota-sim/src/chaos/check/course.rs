@@ -49,14 +49,22 @@ impl Course {
         }
     }
 
-    /// The campaign was rebuilt.
+    /// The campaign was rebuilt. What it knew of the time and did not write down is forgotten.
     pub(super) const fn restarted(&mut self, campaign: &Campaign) {
         self.paused = campaign.is_paused();
+        self.latest = START;
+    }
+
+    /// When its time is up, by its own clock, once it has begun.
+    pub(super) fn ends_at(&self) -> Option<GpsInstant> {
+        Some(self.began? + self.max_duration)
     }
 
     /// What one turn brought about, in order.
     pub(super) fn brought_about(&mut self, output: &Output) -> Result<(), Violation> {
         match output {
+            // A restart writes down the latest moment of all records: the node's clock may have gone back since.
+            Output::Persist(record) => self.latest = record.at,
             Output::Event(Event::Ordered(Order::Pause)) => self.paused = true,
             Output::Event(Event::Ordered(Order::Resume | Order::Stop) | Event::Decided(_)) => {
                 self.paused = false;

@@ -169,7 +169,7 @@ impl Checks {
 
     /// What the campaign says reaches people.
     pub(super) fn told(&mut self, event: &Event, world: &World) -> Result<(), Violation> {
-        self.transmissions.told(event)?;
+        self.transmissions.told(event, self.course.ends_at())?;
         self.devices.told(event, world)?;
         self.course.told(event)
     }

@@ -6,6 +6,7 @@ use fuota_engine::campaign::event::{Event, StageKind, StageReport, StageStatus, 
 use fuota_engine::campaign::io::{Dest, Report, Transmit};
 use fuota_engine::campaign::plan::Plan;
 use fuota_engine::ids::TxId;
+use fuota_engine::time::GpsInstant;
 use fuota_proto::fragmentation::v1::Downlink;
 
 use super::{Invariant, Violation};
@@ -130,14 +131,16 @@ impl Transmissions {
         }
     }
 
-    pub(super) fn told(&mut self, event: &Event) -> Result<(), Violation> {
+    /// What the campaign says, and when its time is up: that cuts a round off, though enough devices may have all by then.
+    pub(super) fn told(&mut self, event: &Event, ends_at: Option<GpsInstant>) -> Result<(), Violation> {
         match *event {
             Event::Warning(Warning::SessionTooShort { .. }) => self.interrupted = true,
             Event::StageStarted { stage: StageKind::DataFragment, .. } => self.interrupted = false,
-            Event::StageEnded(StageReport { stage, status, .. })
+            Event::StageEnded(StageReport { stage, status, ended, .. })
                 if stage == StageKind::DataFragment
                     && status == StageStatus::Completed
-                    && !self.interrupted =>
+                    && !self.interrupted
+                    && ends_at.is_none_or(|at| ended < at) =>
             {
                 return self.check_first_round();
             }
