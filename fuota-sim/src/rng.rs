@@ -54,19 +54,13 @@ impl Draws {
     /// The stream of `device` for one purpose under `seed`.
     #[must_use]
     pub fn new(seed: u64, device: u32, stream: Stream) -> Self {
-        let mut key = [0; 32];
-        key[..8].copy_from_slice(&seed.to_le_bytes());
-        let mut rng = ChaCha8Rng::from_seed(key);
-        rng.set_stream((u64::from(device) << 8) | u64::from(stream as u8));
-        Self(rng)
+        Self::towards(seed, device, stream, 0)
     }
 
     /// The stream of `device` towards one gateway; that of the first is the stream itself.
     #[must_use]
     pub fn towards(seed: u64, device: u32, stream: Stream, gateway: u16) -> Self {
-        let mut draws = Self::new(seed, device, stream);
-        draws.0.set_stream((u64::from(gateway) << 40) | (u64::from(device) << 8) | u64::from(stream as u8));
-        draws
+        Resting::towards(seed, device, stream, gateway).awake()
     }
 
     /// The generator itself, for distributions.
@@ -83,11 +77,6 @@ impl Draws {
     /// A number below `count`, uniformly to within 2^-32.
     pub fn below(&mut self, count: u32) -> u32 {
         ((u64::from(self.word()) * u64::from(count)) >> 32) as u32
-    }
-
-    /// Goes on as if `words` numbers of 32 bits had been drawn.
-    pub fn skip(&mut self, words: u32) {
-        self.0.set_word_pos(self.0.get_word_pos() + u128::from(words));
     }
 
     /// A number of 32 bits.
@@ -138,6 +127,53 @@ impl Draws {
     }
 }
 
+/// A stream between two draws: what it takes to go on.
+///
+/// A generator with numbers in stock takes 300 octets, and a device has seven streams, from most of which it draws once in
+/// minutes. At rest a stream takes 24; to go on costs as much as some dozens of numbers.
+#[derive(Clone, Debug)]
+pub struct Resting {
+    seed: u64,
+    stream: u64,
+    /// Numbers of 32 bits drawn so far.
+    drawn: u64,
+}
+
+impl Resting {
+    /// The stream of `device` for one purpose under `seed`, of which nothing is drawn yet.
+    #[must_use]
+    pub const fn new(seed: u64, device: u32, stream: Stream) -> Self {
+        Self::towards(seed, device, stream, 0)
+    }
+
+    /// The stream of `device` towards one gateway, of which nothing is drawn yet.
+    #[must_use]
+    pub const fn towards(seed: u64, device: u32, stream: Stream, gateway: u16) -> Self {
+        let number = ((gateway as u64) << 40) | ((device as u64) << 8) | stream as u64;
+        Self { seed, stream: number, drawn: 0 }
+    }
+
+    /// Draws what is drawn next.
+    pub fn draw<T>(&mut self, draw: impl FnOnce(&mut Draws) -> T) -> T {
+        let mut draws = self.awake();
+        let drawn = draw(&mut draws);
+        // No stream is drawn from 2^64 times.
+        self.drawn = u64::try_from(draws.0.get_word_pos()).unwrap_or(u64::MAX);
+        drawn
+    }
+
+    fn awake(&self) -> Draws {
+        let mut key = [0; 32];
+        key[..8].copy_from_slice(&self.seed.to_le_bytes());
+        let mut rng = ChaCha8Rng::from_seed(key);
+        rng.set_stream(self.stream);
+        if self.drawn > 0 {
+            rng.set_word_pos(self.drawn.into());
+        }
+        Draws(rng)
+    }
+}
+
 /// A probability in steps of 2^-32, compared as integers: the same on every machine.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Chance(u64);
@@ -181,6 +217,23 @@ mod tests {
     fn numbers_do_not_change_between_versions() {
         let mut draws = Draws::new(1, 0, Stream::Multicast);
         assert_eq!([draws.word(), draws.word(), draws.word()], [3_864_305_752, 1_483_756_384, 1_905_034_354]);
+    }
+
+    #[test]
+    fn a_stream_that_rests_goes_on_where_it_was() {
+        let mut awake = Draws::towards(3, 5, Stream::Uplink, 2);
+        let mut resting = Resting::towards(3, 5, Stream::Uplink, 2);
+        // Of both widths, over the borders of all blocks.
+        for round in 0..1_000_u32 {
+            match round % 3 {
+                0 => assert_eq!(resting.draw(Draws::word), awake.word()),
+                1 => assert_eq!(resting.draw(Draws::fraction).to_bits(), awake.fraction().to_bits()),
+                _ => assert_eq!(
+                    resting.draw(|draws| (draws.word(), draws.octets())),
+                    (awake.word(), awake.octets())
+                ),
+            }
+        }
     }
 
     #[test]

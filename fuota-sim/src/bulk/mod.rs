@@ -217,17 +217,19 @@ impl Fleet {
     fn hold(&self, device: u32, reached: &mut Reached, scratch: &mut Scratch) -> Held {
         let words = (self.fragments as usize).div_ceil(64);
         scratch.lost.clear();
-        let mut lost_in_all = 0;
-        for place in 0..words {
-            let count = (self.fragments as usize - place * 64).min(64);
-            // Lost is what no gateway brings.
-            let mut lost = u64::MAX >> (64 - count);
-            reached.next_64(|gateway, link_lost| {
-                lost &= link_lost | !self.words.word(gateway, place);
-            });
-            lost_in_all += lost.count_ones();
-            scratch.lost.push(lost);
+        scratch.lost.resize(words, u64::MAX);
+        if let (Some(last), Some(beyond)) =
+            (scratch.lost.last_mut(), (words * 64).checked_sub(self.fragments as usize))
+        {
+            *last >>= beyond;
         }
+        // Lost is what no gateway brings.
+        reached.next(words, |gateway, place, link_lost| {
+            if let Some(lost) = scratch.lost.get_mut(place) {
+                *lost &= link_lost | !self.words.word(gateway, place);
+            }
+        });
+        let lost_in_all: u32 = scratch.lost.iter().map(|lost| lost.count_ones()).sum();
         let count = u16::try_from(self.fragments).unwrap_or(u16::MAX);
         let losses = Losses { words: &scratch.lost, count };
         // Few codes draw anything.

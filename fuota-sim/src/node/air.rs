@@ -5,15 +5,15 @@ use std::time::Duration;
 use fuota_engine::time::GpsInstant;
 
 use crate::channel::Channel;
-use crate::rng::{Chance, Draws, Stream};
+use crate::rng::{Chance, Draws, Resting, Stream};
 use crate::scenario::{DeviceGroup, Link, Scenario};
 
 /// A device's links, and when it speaks.
 #[derive(Debug)]
 pub(crate) struct Air {
     reach: Vec<Reach>,
-    schedule: Draws,
-    hops: Draws,
+    schedule: Resting,
+    hops: Resting,
     /// Its last uplink on air.
     spoke: Option<(GpsInstant, GpsInstant)>,
 }
@@ -30,40 +30,27 @@ struct Reach {
 
 /// What reaches a device of the frames that every gateway sends, and nothing else about it.
 #[derive(Debug)]
-pub(crate) struct Reached(Vec<(usize, Multicast)>);
+pub(crate) struct Reached(Vec<(usize, Way)>);
 
-/// The way of multicast frames, 64 at a time: which of them are lost depends on their number alone.
+/// The way of multicast frames, drawn 64 at a time: which of them are lost depends on their number alone.
 #[derive(Debug)]
 struct Multicast {
-    channel: Channel,
-    draws: Draws,
+    way: Way,
     /// Of the block under way: what is left of it, the next frame in the lowest bit.
     block: u64,
     left: u32,
 }
 
 impl Multicast {
-    fn new(scenario: &Scenario, group: &DeviceGroup, device: u32, gateway: u16, stream: Stream) -> Self {
-        let draws = |stream| Draws::towards(scenario.seed, device, stream, gateway);
-        let placed =
-            group.downlink.place(&mut draws(Stream::Place), device, scenario.region, scenario.data_rate);
-        Self { channel: placed.channel, draws: draws(stream), block: 0, left: 0 }
-    }
-
     fn loses(&mut self) -> bool {
         if self.left == 0 {
-            self.block = self.channel.loses_64(&mut self.draws);
+            self.way.lose_64(1, |_, lost| self.block = lost);
             self.left = 64;
         }
         let lost = self.block & 1 == 1;
         self.block >>= 1;
         self.left -= 1;
         lost
-    }
-
-    /// Which of the next 64 frames are lost. Not to be mixed with one at a time.
-    fn loses_64(&mut self) -> u64 {
-        self.channel.loses_64(&mut self.draws)
     }
 }
 
@@ -79,14 +66,15 @@ impl Reached {
     }
 
     fn of(scenario: &Scenario, group: &DeviceGroup, device: u32, stream: Stream) -> Self {
-        let way = |gateway| (usize::from(gateway), Multicast::new(scenario, group, device, gateway, stream));
+        let way = |gateway| (usize::from(gateway), Way::multicast(scenario, group, device, gateway, stream));
         Self(in_reach(scenario, device).map(way).collect())
     }
 
-    /// Calls for each gateway in reach with the frames, of the next 64, that its link loses.
-    pub(crate) fn next_64(&mut self, mut link: impl FnMut(usize, u64)) {
+    /// Calls for each gateway in reach, and for each of the next blocks of 64 frames, counted from 0, with those that its
+    /// link loses.
+    pub(crate) fn next(&mut self, blocks: usize, mut link: impl FnMut(usize, usize, u64)) {
         for (gateway, way) in &mut self.0 {
-            link(*gateway, way.loses_64());
+            way.lose_64(blocks, |block, lost| link(*gateway, block, lost));
         }
     }
 }
@@ -107,19 +95,39 @@ fn in_reach(scenario: &Scenario, device: u32) -> impl Iterator<Item = u16> {
 #[derive(Debug)]
 struct Way {
     channel: Channel,
-    draws: Draws,
+    draws: Resting,
 }
 
 impl Way {
+    /// That of the frames of a stream to everybody.
+    fn multicast(
+        scenario: &Scenario,
+        group: &DeviceGroup,
+        device: u32,
+        gateway: u16,
+        stream: Stream,
+    ) -> Self {
+        let place = &mut Draws::towards(scenario.seed, device, Stream::Place, gateway);
+        let placed = group.downlink.place(place, device, scenario.region, scenario.data_rate);
+        Self { channel: placed.channel, draws: Resting::towards(scenario.seed, device, stream, gateway) }
+    }
+
+    /// Whether the next frame is lost.
     fn loses(&mut self) -> bool {
-        self.channel.loses(&mut self.draws)
+        self.draws.draw(|draws| self.channel.loses(draws))
+    }
+
+    /// Calls for each of the next blocks of 64 frames with those that are lost. Not to be mixed with one at a time.
+    fn lose_64(&mut self, blocks: usize, mut of_block: impl FnMut(usize, u64)) {
+        let Self { channel, draws } = self;
+        draws.draw(|draws| (0..blocks).for_each(|block| of_block(block, channel.loses_64(draws))));
     }
 }
 
 impl Air {
     pub(crate) fn new(scenario: &Scenario, group: &DeviceGroup, device: u32) -> Self {
         let reach = in_reach(scenario, device).map(|gateway| Reach::new(scenario, group, device, gateway));
-        let draws = |stream| Draws::new(scenario.seed, device, stream);
+        let draws = |stream| Resting::new(scenario.seed, device, stream);
         Self {
             reach: reach.collect(),
             schedule: draws(Stream::Schedule),
@@ -130,17 +138,17 @@ impl Air {
 
     /// When the device speaks first: anywhere within its period.
     pub(crate) fn phase(&mut self, period: Duration) -> Duration {
-        self.schedule.within(period)
+        self.schedule.draw(|draws| draws.within(period))
     }
 
     /// Time to its next ordinary uplink: the period, 5 % more or less.
     pub(crate) fn interval(&mut self, period: Duration) -> Duration {
-        period * 19 / 20 + self.schedule.within(period / 10)
+        period * 19 / 20 + self.schedule.draw(|draws| draws.within(period / 10))
     }
 
     /// Which of so many channels its next uplink takes.
     pub(crate) fn hop(&mut self, channels: u8) -> u8 {
-        u8::try_from(self.hops.below(channels.into())).unwrap_or_default()
+        u8::try_from(self.hops.draw(|draws| draws.below(channels.into()))).unwrap_or_default()
     }
 
     /// Notes that it speaks from `start` to `end`.
@@ -191,8 +199,10 @@ impl Air {
 
 impl Reach {
     fn new(scenario: &Scenario, group: &DeviceGroup, device: u32, gateway: u16) -> Self {
-        let draws = |stream| Draws::towards(scenario.seed, device, stream, gateway);
-        let place = |link: &Link, dr| link.place(&mut draws(Stream::Place), device, scenario.region, dr);
+        let draws = |stream| Resting::towards(scenario.seed, device, stream, gateway);
+        let place = |link: &Link, dr| {
+            draws(Stream::Place).draw(|place| link.place(place, device, scenario.region, dr))
+        };
         let uplink = place(&group.uplink, scenario.uplink_data_rate);
         let unicast = place(&group.downlink, scenario.region.rx1_data_rate(scenario.uplink_data_rate));
         let way = |channel, stream| Way { channel, draws: draws(stream) };
@@ -201,7 +211,11 @@ impl Reach {
             rssi_dbm: uplink.rssi_dbm,
             uplink: way(uplink.channel, Stream::Uplink),
             unicast: way(unicast.channel, Stream::Unicast),
-            multicast: Multicast::new(scenario, group, device, gateway, Stream::Multicast),
+            multicast: Multicast {
+                way: Way::multicast(scenario, group, device, gateway, Stream::Multicast),
+                block: 0,
+                left: 0,
+            },
         }
     }
 }

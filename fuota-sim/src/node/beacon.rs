@@ -6,7 +6,7 @@ use fuota_engine::time::GpsInstant;
 use fuota_proto::GpsSeconds;
 
 use super::plight::Plight;
-use crate::rng::{Chance, Draws};
+use crate::rng::{Chance, Resting};
 use crate::scenario::RadioEffects;
 use crate::world::START;
 
@@ -20,7 +20,7 @@ pub(super) struct Beacons {
     heard: GpsInstant,
     /// The next that is sent.
     next: GpsInstant,
-    draws: Draws,
+    draws: Resting,
 }
 
 impl Beacons {
@@ -34,16 +34,22 @@ impl Beacons {
     /// Whether the device listens in its ping slots at this moment: it has heard one of the beacons of the last two
     /// hours. A beacon that is heard later brings it back.
     pub(super) fn still_followed(&mut self, now: GpsInstant, radio: &RadioEffects) -> bool {
+        let Self { heard, next, draws } = self;
         let loss = Chance::new(radio.beacon_loss);
-        while self.next <= now {
-            let since_start = self.next.since(START);
-            let missing = radio.beacon_outages.iter().any(|(from, to)| (*from..*to).contains(&since_start));
-            if !self.draws.happens(loss) && !missing {
-                self.heard = self.next;
-            }
-            self.next += Duration::from_secs(GpsSeconds::BEACON_PERIOD_S.into());
+        if *next <= now {
+            draws.draw(|draws| {
+                while *next <= now {
+                    let since_start = next.since(START);
+                    let missing =
+                        radio.beacon_outages.iter().any(|(from, to)| (*from..*to).contains(&since_start));
+                    if !draws.happens(loss) && !missing {
+                        *heard = *next;
+                    }
+                    *next += Duration::from_secs(GpsSeconds::BEACON_PERIOD_S.into());
+                }
+            });
         }
-        now.since(self.heard) <= BEACONLESS
+        now.since(*heard) <= BEACONLESS
     }
 }
 
@@ -51,10 +57,12 @@ impl Beacons {
 mod tests {
     use super::*;
     use crate::node::Pace;
+    use crate::rng::{Draws, Stream};
     use crate::scenario::{DeviceGroup, Scenario};
 
     fn beacons() -> Beacons {
-        let plight = Plight::new(&Scenario::default(), &DeviceGroup::default(), 0, Pace::default());
+        let (mut draws, pace) = (Draws::new(1, 0, Stream::Fate), Pace::default());
+        let plight = Plight::new(&Scenario::default(), &DeviceGroup::default(), 0, pace, &mut draws);
         Beacons::new(START, &plight)
     }
 

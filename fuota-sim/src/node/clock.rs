@@ -2,7 +2,7 @@
 
 use fuota_engine::time::GpsInstant;
 
-use super::plight::Plight;
+use crate::rng::Draws;
 use crate::scenario::DeviceGroup;
 use crate::world::START;
 
@@ -20,10 +20,10 @@ pub(super) struct Clock {
 
 impl Clock {
     /// The clock of a device of this group.
-    pub(super) fn new(group: &DeviceGroup, plight: &mut Plight) -> Self {
+    pub(super) fn new(group: &DeviceGroup, draws: &mut Draws) -> Self {
         // Casts truncate numbers that are checked to be small.
         #[allow(clippy::cast_possible_truncation)]
-        let ppb = (group.clock_drift_ppm * 1000.0 * (2.0 * plight.fraction() - 1.0)).round() as i64;
+        let ppb = (group.clock_drift_ppm * 1000.0 * (2.0 * draws.fraction() - 1.0)).round() as i64;
         let since = i128::try_from(group.clock_synced.as_micros()).unwrap_or(0);
         Self { ahead: i64::try_from(since * i128::from(ppb) / BILLION).unwrap_or(0), ppb }
     }

@@ -34,6 +34,7 @@ use self::plight::Plight;
 use crate::fleet::{Fate, Fleet};
 use crate::frame::{FrameKeys, full_fcnt};
 use crate::reception::{Aired, Reception};
+use crate::rng::{Draws, Stream};
 use crate::scenario::{DeviceGroup, RadioEffects, Scenario};
 
 /// Fragmentation sessions of a device, of which a campaign uses one: where devices of both versions hear the same
@@ -138,7 +139,8 @@ impl Node {
         pace: Pace,
     ) -> Self {
         let Scenario { seed, region, .. } = *scenario;
-        let mut plight = Plight::new(scenario, group, device, pace);
+        let mut draws = Draws::new(seed, device, Stream::Fate);
+        let plight = Plight::new(scenario, group, device, pace, &mut draws);
         let settings = scenario.device_settings(group);
         let takes_firmware = matches!(scenario.kind, Kind::Firmware(_));
         let version = DevVersionAns { fw_version: group.firmware, hw_version: group.hardware };
@@ -156,7 +158,7 @@ impl Node {
             .with_limits(group.decoder_lost, plight.finds_blocks_corrupt())
             .with_firmware(made_for(scenario.kind), group.boots),
             takes_firmware,
-            clock: Clock::new(group, &mut plight),
+            clock: Clock::new(group, &mut draws),
             groups: Vec::new(),
             window: None,
             air: Air::new(scenario, group, device),

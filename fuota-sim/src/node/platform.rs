@@ -13,7 +13,7 @@ use fuota_proto::firmware::v1::{DevUpgradeImageAns, DevVersionAns};
 use fuota_proto::keys::{McKey, RootKey};
 use fuota_proto::{DataRate, Descriptor, EncryptedMcKey, FragIndex, Frequency, Version};
 
-use crate::rng::{Draws, Stream};
+use crate::rng::{Draws, Resting, Stream};
 
 /// How much a device keeps of a data block.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -76,7 +76,7 @@ impl Blocks {
 #[derive(Debug)]
 pub(crate) struct Board {
     root_key: RootKey,
-    dice: Dice,
+    draws: Resting,
     region: Region,
     keeps: Keeps,
     blocks: Arc<Blocks>,
@@ -97,15 +97,6 @@ pub(crate) struct Board {
     pub(super) busy: bool,
 }
 
-/// The device's own random numbers. Few are drawn, so the generator is made anew for each: its state would be
-/// the larger part of an idle device.
-#[derive(Debug)]
-struct Dice {
-    seed: u64,
-    device: u32,
-    drawn: u32,
-}
-
 impl Board {
     pub(crate) fn new(
         root_key: RootKey,
@@ -117,7 +108,7 @@ impl Board {
     ) -> Self {
         Self {
             root_key,
-            dice: Dice { seed, device, drawn: 0 },
+            draws: Resting::new(seed, device, Stream::Device),
             region,
             keeps,
             blocks,
@@ -181,10 +172,7 @@ impl Platform for Board {
     }
 
     fn random(&mut self) -> u32 {
-        let mut draws = Draws::new(self.dice.seed, self.dice.device, Stream::Device);
-        draws.skip(self.dice.drawn);
-        self.dice.drawn = self.dice.drawn.wrapping_add(1);
-        draws.word()
+        self.draws.draw(Draws::word)
     }
 
     fn open(

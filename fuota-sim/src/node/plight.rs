@@ -7,7 +7,7 @@ use fuota_engine::percent::Percent;
 use fuota_engine::time::GpsInstant;
 
 use super::MAX_UPLINK;
-use crate::rng::{Chance, Draws, Stream};
+use crate::rng::{Chance, Draws, Resting, Stream};
 use crate::scenario::{DeviceGroup, ErrorBit, Scenario};
 use crate::world::START;
 
@@ -25,7 +25,6 @@ const REFUSAL_LEN: usize = 2;
 pub(crate) struct Plight {
     seed: u64,
     device: u32,
-    draws: Draws,
     /// It is not there before.
     away_until: GpsInstant,
     /// How long it stays away from the first fragment on.
@@ -65,8 +64,13 @@ pub(crate) struct Reboot {
 
 impl Plight {
     /// The plight of a device in a transfer at this pace.
-    pub(super) fn new(scenario: &Scenario, group: &DeviceGroup, device: u32, pace: Pace) -> Self {
-        let mut draws = Draws::new(scenario.seed, device, Stream::Fate);
+    pub(super) fn new(
+        scenario: &Scenario,
+        group: &DeviceGroup,
+        device: u32,
+        pace: Pace,
+        draws: &mut Draws,
+    ) -> Self {
         let late = group.joins.filter(|joins| draws.happens(Chance::new(joins.share)));
         let away_until = late.map_or(GpsInstant::EPOCH, |joins| {
             let (from, to) = joins.between;
@@ -87,7 +91,7 @@ impl Plight {
         let errors = group.refuses.iter().filter(|(_, share)| draws.happens(Chance::new(*share)));
         let errors = errors.map(|(bit, _)| *bit).collect();
         let misled = false;
-        Self { seed: scenario.seed, device, draws, away_until, absent, reboot, errors, misled }
+        Self { seed: scenario.seed, device, away_until, absent, reboot, errors, misled }
     }
 
     /// When it comes, or comes back.
@@ -138,14 +142,9 @@ impl Plight {
         self.errors.contains(&ErrorBit::Mic)
     }
 
-    /// A number from 0 to 1 for what is drawn once.
-    pub(super) fn fraction(&mut self) -> f64 {
-        self.draws.fraction()
-    }
-
     /// The dice that decide which beacons it misses.
-    pub(super) fn beacons(&self) -> Draws {
-        Draws::new(self.seed, self.device, Stream::Beacon)
+    pub(super) const fn beacons(&self) -> Resting {
+        Resting::new(self.seed, self.device, Stream::Beacon)
     }
 
     /// Sets the error bits that this device sets, in the answer that a payload begins with.
@@ -184,7 +183,7 @@ mod tests {
 
     fn refusing(bit: ErrorBit) -> Plight {
         let group = DeviceGroup { refuses: vec![(bit, 1.0)], ..DeviceGroup::default() };
-        Plight::new(&Scenario::default(), &group, 0, Pace::default())
+        Plight::new(&Scenario::default(), &group, 0, Pace::default(), &mut Draws::new(1, 0, Stream::Fate))
     }
 
     #[test]
@@ -224,7 +223,8 @@ mod tests {
             ..DeviceGroup::default()
         };
         let pace = Pace { fragments: 1000, gap: Duration::from_secs(4) };
-        let of = |device| Plight::new(&Scenario::default(), &group, device, pace);
+        let draws = |device| Draws::new(1, device, Stream::Fate);
+        let of = |device| Plight::new(&Scenario::default(), &group, device, pace, &mut draws(device));
         let plights: Vec<_> = (0..1000).map(of).collect();
         let late = plights.iter().filter(|plight| plight.away_until > START);
         assert!(late.clone().all(|plight| (START + from..START + to).contains(&plight.away_until)));

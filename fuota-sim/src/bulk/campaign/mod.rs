@@ -9,6 +9,7 @@
 mod agenda;
 mod answers;
 mod fleet;
+mod frames;
 mod oracle;
 mod uplinks;
 
@@ -273,15 +274,12 @@ impl<'a> Stage<'a> {
         match happening {
             Happening::Sent(transmit) => self.sent(&transmit),
             Happening::Speaks(device) => {
-                if let Some(air) = self.bits.air(device) {
-                    let end = self.uplinks.speak(device, air, self.now);
-                    self.agenda.hear(end, device);
-                }
+                let end = self.uplinks.speak(device, self.now);
+                self.agenda.hear(end, device);
             }
             Happening::Heard(device) => {
                 let gateways = self.bits.alive(self.now);
-                let air = self.bits.air(device);
-                if air.is_some_and(|air| self.uplinks.is_heard(device, air, gateways)) {
+                if self.uplinks.is_heard(device, gateways) {
                     self.report(device);
                 }
             }
@@ -306,12 +304,9 @@ impl<'a> Stage<'a> {
             }
             (Dest::Multicast(_), Some(frag::Downlink::FragSessionStatusReq(request))) => {
                 self.bits.request(self.now);
-                let mut answers = Vec::new();
-                for device in 0..self.scenario.devices() {
-                    if self.answers(device, request.participants) && self.bits.heard_request(device) {
-                        answers.extend(self.answer_at(device).map(|at| (at, device)));
-                    }
-                }
+                let liars = self.liars.devices;
+                let in_any_case = |device| request.participants || device < liars;
+                let answers = self.bits.poll(self.now, &mut self.uplinks, in_any_case);
                 self.agenda.poll(answers);
             }
             (Dest::Unicast(name), Some(frag::Downlink::FragSessionStatusReq(request))) => {
