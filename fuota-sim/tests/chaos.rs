@@ -85,6 +85,14 @@ fn a_round_that_the_time_cuts_off_skips_nothing() {
     assert!(matches!(run(&case), Verdict::Held(_)), "{:?}", run(&case));
 }
 
+/// That a fragment was refused is durable before anything else of its turn is done; that it is sent again after a crash in
+/// between is no fragment too many.
+#[test]
+fn what_a_record_tells_counts_from_when_it_is_durable() {
+    let case: Case = toml::from_str(include_str!("vectors/chaos/refused-before-a-crash.toml")).unwrap();
+    assert!(matches!(run(&case), Verdict::Held(_)), "{:?}", run(&case));
+}
+
 #[test]
 fn every_invariant_has_a_sabotage() {
     let noticed: Vec<_> = Sabotage::ALL.iter().map(|(_, invariant)| *invariant).collect();

@@ -10,7 +10,7 @@ use fuota_engine::campaign::Campaign;
 use fuota_engine::campaign::event::Outcome;
 use fuota_engine::campaign::io::{Output, Transmit};
 use fuota_engine::campaign::plan::Plan;
-use fuota_engine::campaign::record::Record;
+use fuota_engine::campaign::record::{Entry, Record};
 use fuota_engine::campaign::spec::CampaignSpec;
 use fuota_engine::ids::DevEui;
 use fuota_engine::time::GpsInstant;
@@ -214,7 +214,9 @@ impl Conductor {
             }
             match action {
                 Action::Append(first, records) => {
-                    if let Err(NotDurable) = self.journal.append(around.now, first, &records) {
+                    let appended = self.journal.append(around.now, first, &records);
+                    self.notice_durable(around, first, &records);
+                    if let Err(NotDurable) = appended {
                         self.actions.push_front(Action::Append(first, records));
                         self.retry_at = Some(around.now + RETRY);
                         return Ok(false);
@@ -227,12 +229,26 @@ impl Conductor {
         Ok(true)
     }
 
+    /// If these records are durable, so are the reports that they tell of, though a crash may come before all else that is
+    /// to be done in their turn.
+    fn notice_durable(&self, around: &mut Around<'_>, first: usize, records: &[Record]) {
+        if self.journal.len() < first + records.len() {
+            return;
+        }
+        for record in records {
+            if let Entry::Downlink { id, report } = record.entry {
+                around.checks.reported(id, report);
+            }
+        }
+    }
+
     fn crash(&mut self, around: &mut Around<'_>, crash: Crash, over: &Action) {
         self.acted += 1;
         self.crashed += 1;
         if let Action::Append(first, records) = over {
             if crash.kept {
                 self.journal.keep(*first, records);
+                self.notice_durable(around, *first, records);
             } else if let ([record], true) = (records.as_slice(), crash.torn) {
                 self.journal.tear(record);
             }
