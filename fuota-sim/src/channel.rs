@@ -58,6 +58,15 @@ impl Channel {
         Self::Replay { trace: Arc::clone(trace), series, next: 0 }
     }
 
+    /// What becomes of every frame, where nothing is left to chance.
+    #[must_use]
+    pub const fn certain(&self) -> Option<bool> {
+        match self {
+            Self::Independent(loss) => loss.certain(),
+            Self::GilbertElliott { .. } | Self::Replay { .. } => None,
+        }
+    }
+
     /// Which of the next 64 frames are lost: the first in the lowest bit.
     pub fn loses_64(&mut self, draws: &mut Draws) -> u64 {
         match self {

@@ -186,6 +186,16 @@ impl Chance {
         #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)]
         Self((probability.clamp(0.0, 1.0) * 4_294_967_296.0).round() as u64)
     }
+
+    /// Whether it always happens, or never; `None` where that is to be drawn.
+    #[must_use]
+    pub const fn certain(self) -> Option<bool> {
+        match self.0 {
+            0 => Some(false),
+            1..=0xFFFF_FFFF => None,
+            _ => Some(true),
+        }
+    }
 }
 
 #[cfg(test)]

@@ -8,49 +8,32 @@ use core::convert::Infallible;
 use core::num::NonZeroU16;
 
 use super::shared_block::{SharedBlock, copy_prefix};
-use super::slice::slot_of;
 use super::{Entry, FragmentStore, Slot};
 use crate::batch::add_lines;
 use crate::geometry::row_words;
-use crate::{ParityRule, bits};
-
-/// A set of lines, a bit each.
-type Set = [u64; 4];
-/// Lines that a set can name.
-const NAMED: usize = 256;
+use crate::{Ones, ParityRule, bits};
 
 /// A store of one device among many.
 ///
-/// Whatever is written to a slot of the data block is compared with what the sender has there. Where the octets are
-/// the same, which they are unless something went wrong, the sender's stand for them, and nothing is copied. Where
-/// they differ they are kept as they are. What is read back is in either case what was written.
-///
-/// The sum of what a row picks of the known fragments is worked out in the shorter of two ways: one by one, or, if all
-/// of them are the sender's octets, as the sum of all that the row picks less those that are not known.
-///
-/// Parity is kept as it is after that, a *line* for each row that counts. What the decoder adds from then on is noted
-/// as a set of lines, and octets are added once it is known which: for a fragment that is solved for, or a slot that is
-/// read. A set names the first 256 lines; parity that comes after them is worked out as it is written.
+/// Whatever a device receives is compared with what the sender has. Where the octets are the same, which they are unless
+/// something went wrong, nothing is copied: what is kept is which of the sender's fragments they are the sum of. Uncoded
+/// fragments are themselves, and a parity fragment is the sum of those that its row picks. Adding such sums is adding sets,
+/// and what is solved for is the sender's fragment if the set comes to that one alone. Octets that are not the sender's are
+/// kept as they are beside the set, and added one by one. What is read back is in either case what was written.
 #[derive(Debug, Clone)]
 pub struct SharingStore {
     slots: Slots,
     accumulator: Sum,
     /// A copy of the slot read last; nothing before.
     buffer: Sum,
-    /// The parity row that was drawn last.
-    row: (ParityRule, u16),
-    /// Places that are about to be added; kept for its memory.
-    places: Vec<u16>,
     lost: Lost,
 }
 
-/// Where the lost fragments are: the zeros of a set, counted.
+/// Where the lost fragments are: the zeros of a set.
 #[derive(Debug, Clone, Default)]
 struct Lost {
     known: Vec<u32>,
     places: Vec<u16>,
-    /// Of each place, how many zeros are before it.
-    columns: Vec<u16>,
 }
 
 /// What has been written.
@@ -61,47 +44,38 @@ struct Slots {
     same: Vec<u32>,
     /// What other data slots hold.
     other: BTreeMap<u16, Vec<u8>>,
-    parity: Vec<Parity>,
-    /// The length of a slot each.
-    lines: Vec<u8>,
+    /// Which of the sender's fragments each parity slot holds the sum of: a bit for each, a row for each slot.
+    parity: Vec<u32>,
+    /// What else parity slots hold.
+    rest: BTreeMap<u16, Vec<u8>>,
 }
 
-/// What a parity slot holds.
-#[derive(Debug, Clone, Copy)]
-enum Parity {
-    Nothing,
-    /// The sum of these lines.
-    Sum(Set),
-    /// One that no set can name.
-    Line(u16),
-}
-
-/// A sum of octets and of what has yet to be added to them.
+/// A sum: of some of the sender's fragments, and of what else there is.
 #[derive(Debug, Clone)]
 struct Sum {
+    /// A bit for each of the sender's fragments.
+    fragments: Vec<u32>,
+    /// What else is in it, if anything is.
     octets: Vec<u8>,
-    lines: Set,
-    data: Vec<u16>,
+    has_octets: bool,
 }
 
 impl SharingStore {
     /// An empty store with one accumulator.
     #[must_use]
     pub fn new(block: &Arc<SharedBlock>) -> Self {
-        let slots = Slots {
-            block: Arc::clone(block),
-            same: vec![0; row_words(block.geometry().nb_frag())],
-            other: BTreeMap::new(),
-            parity: Vec::new(),
-            lines: Vec::new(),
-        };
-        let sum = |len| Sum { octets: vec![0; len], lines: [0; 4], data: Vec::new() };
+        let words = row_words(block.geometry().nb_frag());
+        let sum = |len| Sum { fragments: vec![0; words], octets: vec![0; len], has_octets: false };
         Self {
-            slots,
+            slots: Slots {
+                block: Arc::clone(block),
+                same: vec![0; words],
+                other: BTreeMap::new(),
+                parity: Vec::new(),
+                rest: BTreeMap::new(),
+            },
             accumulator: sum(block.stride()),
             buffer: sum(0),
-            row: (ParityRule::V1, 0),
-            places: Vec::new(),
             lost: Lost::default(),
         }
     }
@@ -134,34 +108,13 @@ impl Slots {
         }
     }
 
-    /// What a parity slot holds.
-    fn parity(&self, index: u16) -> Parity {
-        self.parity.get(usize::from(index)).copied().unwrap_or(Parity::Nothing)
+    /// Which of the sender's fragments a parity slot holds the sum of.
+    fn parity(&self, index: u16) -> &[u32] {
+        let words = self.same.len();
+        self.parity.get(usize::from(index) * words..).and_then(|rows| rows.get(..words)).unwrap_or_default()
     }
 
-    fn line(&self, index: u16) -> Option<&[u8]> {
-        slot_of(&self.lines, index, self.block.stride())
-    }
-
-    /// Lines written so far.
-    fn line_count(&self) -> usize {
-        self.lines.len() / self.block.stride()
-    }
-
-    /// What row `k` picks of the known fragments is to be added: a sum that comes to the same with all that is not known,
-    /// if the way over the whole row is shorter and known to be right.
-    fn whole(&self, (rule, k): (ParityRule, u16), row: &[u32], known: &[u32]) -> Option<&[u8]> {
-        let (mut picked, mut lacking, mut differs) = (0, 1, 0);
-        for ((row, known), same) in row.iter().zip(known).zip(&self.same) {
-            picked += (row & known).count_ones();
-            lacking += (row & !known).count_ones();
-            differs |= row & known & !same;
-        }
-        let whole = (picked > lacking && differs == 0).then(|| self.block.row(rule, k)).flatten();
-        whole.and_then(|(drawn, sum)| (drawn == row).then_some(sum))
-    }
-
-    /// Octets that a data slot is to hold.
+    /// Writes a data slot.
     fn put(&mut self, index: u16, octets: &[u8]) {
         if self.block.slot(index) == Some(octets) {
             bits::set(&mut self.same, index.into());
@@ -169,23 +122,30 @@ impl Slots {
             self.other.insert(index, octets.to_vec());
         }
     }
+
+    /// Writes a parity slot.
+    fn put_sum(&mut self, index: u16, sum: &Sum) {
+        let words = self.same.len();
+        let first = usize::from(index) * words;
+        if self.parity.len() < first + words {
+            self.parity.resize(first + words, 0);
+        }
+        if let Some(row) = self.parity.get_mut(first..first + words) {
+            row.copy_from_slice(&sum.fragments);
+        }
+        if sum.has_octets {
+            self.rest.insert(index, sum.octets.clone());
+        }
+    }
 }
 
 impl Lost {
-    /// Counts anew if it was for another set.
+    /// Looks anew if it was for another set.
     fn update(&mut self, known: &[u32]) {
-        if self.known == known {
-            return;
-        }
-        let Self { known: counted, places, columns } = self;
-        *counted = known.to_vec();
-        places.clear();
-        columns.clear();
-        places.extend(bits::zeros(known));
-        let mut column = 0;
-        for place in (0..).take(32 * known.len()) {
-            columns.push(column);
-            column += u16::from(!bits::get(known, place));
+        if self.known != known {
+            self.known = known.to_vec();
+            self.places.clear();
+            self.places.extend(bits::zeros(known));
         }
     }
 
@@ -193,57 +153,80 @@ impl Lost {
         self.places.get(usize::from(column)).copied().unwrap_or_default()
     }
 
-    fn column(&self, place: u16) -> u16 {
-        self.columns.get(usize::from(place)).copied().unwrap_or_default()
-    }
-}
-
-/// Lists where both sets have a one.
-fn list_common(places: &mut Vec<u16>, row: &[u32], other: impl Iterator<Item = u32>) {
-    places.clear();
-    for (base, (row, other)) in (0..).step_by(32).zip(row.iter().zip(other)) {
-        places.extend(bits::ones_of((row & other).into()).map(|bit| base + bit));
+    /// Squeezes a row onto the lost fragments, as [`bits::squeeze`] does: here it is known where they are.
+    fn squeeze(&self, row: &mut [u32]) {
+        // Sixteen are read before they are written. Places are no lower than their columns, so that those of the next
+        // sixteen are still there.
+        for (index, places) in self.places.chunks(16).enumerate() {
+            let bit = |(column, place): (usize, &u16)| u16::from(bits::get(row, *place)) << column;
+            let squeezed = places.iter().enumerate().map(bit).fold(0, |half, bit| half | bit);
+            if let Some(half) = bits::halves(row).get_mut(index) {
+                *half = squeezed;
+            }
+        }
+        let beyond = bits::halves(row).get_mut(self.places.len().div_ceil(16)..);
+        beyond.unwrap_or_default().fill(0);
     }
 }
 
 impl Sum {
     fn clear(&mut self) {
-        self.octets.fill(0);
-        self.lines = [0; 4];
-        self.data.clear();
+        self.fragments.fill(0);
+        self.has_octets = false;
     }
 
-    /// Notes a slot that has to be added. What has not been written counts as zeros.
-    #[inline]
-    fn note(&mut self, slot: Slot, slots: &Slots) {
-        match slot {
-            Slot::Data(index) => self.data.push(index),
-            Slot::Parity(index) => match slots.parity(index) {
-                Parity::Sum(lines) => bits::add(&mut self.lines, &lines),
-                Parity::Line(index) => add_lines(&mut self.octets, slots.line(index).into_iter()),
-                Parity::Nothing => {}
-            },
+    /// Adds a fragment of the sender's, or takes it off.
+    fn flip(&mut self, place: u16) {
+        if let Some(word) = self.fragments.get_mut(usize::from(place / 32)) {
+            *word ^= 1 << (place % 32);
         }
     }
 
-    /// Adds what has been noted to the octets.
-    fn work_out(&mut self, slots: &Slots) -> &[u8] {
-        let Self { octets, lines, data } = self;
-        let mut places = [0; NAMED];
-        let mut count = 0;
-        for (base, word) in (0..).step_by(64).zip(lines) {
-            for bit in bits::ones_of(core::mem::take(word)) {
-                if let Some(place) = places.get_mut(count) {
-                    *place = base + bit;
-                }
-                count += 1;
+    fn add_octets(&mut self, octets: &[u8]) {
+        if !self.has_octets {
+            self.octets.fill(0);
+            self.has_octets = true;
+        }
+        add_lines(&mut self.octets, core::iter::once(octets));
+    }
+
+    /// Adds a slot. What has not been written counts as zeros.
+    #[inline]
+    fn add(&mut self, slot: Slot, slots: &Slots) {
+        match slot {
+            Slot::Data(index) if bits::get(&slots.same, index) => self.flip(index),
+            Slot::Data(index) => slots.other.get(&index).into_iter().for_each(|other| self.add_octets(other)),
+            Slot::Parity(index) => {
+                bits::add(&mut self.fragments, slots.parity(index));
+                slots.rest.get(&index).into_iter().for_each(|rest| self.add_octets(rest));
             }
         }
-        let lines = places.get(..count).unwrap_or_default().iter().filter_map(|index| slots.line(*index));
-        add_lines(octets, lines);
-        add_lines(octets, data.iter().filter_map(|index| slots.data(*index)));
-        data.clear();
-        octets
+    }
+
+    /// Octets that turn out to be those of a sum of the sender's fragments become that sum.
+    fn recognise(&mut self, octets: &[u8], fragments: impl FnOnce(&mut Self)) {
+        if self.has_octets && self.octets == octets {
+            self.has_octets = false;
+            fragments(self);
+        }
+    }
+
+    /// The sender's fragment that it comes to, if it is one alone.
+    fn only(&self) -> Option<u16> {
+        let mut ones = Ones::new(&self.fragments);
+        let only = ones.next().filter(|_| !self.has_octets)?;
+        ones.next().is_none().then_some(only)
+    }
+
+    /// Makes octets of everything.
+    fn work_out(&mut self, block: &SharedBlock) -> &[u8] {
+        if !self.has_octets {
+            self.octets.fill(0);
+            self.has_octets = true;
+        }
+        add_lines(&mut self.octets, Ones::new(&self.fragments).filter_map(|place| block.slot(place)));
+        self.fragments.fill(0);
+        &self.octets
     }
 }
 
@@ -251,8 +234,8 @@ impl FragmentStore for SharingStore {
     type Error = Infallible;
 
     fn load(&mut self, fragment: &[u8]) {
-        self.accumulator.lines = [0; 4];
-        self.accumulator.data.clear();
+        self.accumulator.fragments.fill(0);
+        self.accumulator.has_octets = true;
         copy_prefix(&mut self.accumulator.octets, fragment);
     }
 
@@ -270,10 +253,10 @@ impl FragmentStore for SharingStore {
 
     fn read(&mut self, slot: Slot) -> Result<(), Infallible> {
         let Self { slots, buffer, .. } = self;
-        buffer.clear();
         buffer.octets.resize(slots.block.stride(), 0);
-        buffer.note(slot, slots);
-        buffer.work_out(slots);
+        buffer.clear();
+        buffer.add(slot, slots);
+        buffer.work_out(&slots.block);
         Ok(())
     }
 
@@ -283,50 +266,59 @@ impl FragmentStore for SharingStore {
     }
 
     fn xor(&mut self, _acc: u16) {
-        add_lines(&mut self.accumulator.octets, core::iter::once(self.buffer.octets.as_slice()));
+        self.accumulator.add_octets(&self.buffer.octets);
     }
 
     #[inline]
     fn xor_slot(&mut self, slot: Slot, _acc: u16) -> Result<(), Infallible> {
-        self.accumulator.note(slot, &self.slots);
+        self.accumulator.add(slot, &self.slots);
         Ok(())
     }
 
     fn take_off_known(&mut self, row: &mut [u32], known: &[u32]) -> Result<(), Infallible> {
         self.lost.update(known);
-        let Self { slots, accumulator: Sum { octets, .. }, row: drawn, places, lost, .. } = self;
-        let sum = slots.whole(*drawn, row, known);
-        if sum.is_none() {
-            list_common(places, row, known.iter().copied());
-            add_lines(octets, places.iter().filter_map(|place| slots.data(*place)));
+        let Self { slots, accumulator, lost, .. } = self;
+        // A row of one is an uncoded fragment that comes late.
+        let mut ones = Ones::new(row);
+        if let (Some(place), None) = (ones.next(), ones.next())
+            && let Some(fragment) = slots.block.slot(place)
+        {
+            accumulator.recognise(fragment, |sum| sum.flip(place));
         }
-        list_common(places, row, known.iter().map(|known| !known));
-        if let Some(sum) = sum {
-            // What is added is unknown, and what the sender has there is a part of the sum.
-            let parts = places.iter().filter_map(|place| slots.block.slot(*place));
-            add_lines(octets, core::iter::once(sum).chain(parts));
+        for (((sum, row), known), same) in
+            accumulator.fragments.iter_mut().zip(&*row).zip(known).zip(&slots.same)
+        {
+            *sum ^= row & known & same;
         }
-        row.fill(0);
-        for place in places {
-            bits::flip(bits::halves(row), lost.column(*place));
+        for (place, other) in &slots.other {
+            if bits::get(row, *place) && bits::get(known, *place) {
+                accumulator.add_octets(other);
+            }
         }
+        lost.squeeze(row);
         Ok(())
     }
 
     fn xor_solved(&mut self, row: &[u16], known: &[u32], column: u16) -> Result<u16, Infallible> {
         self.lost.update(known);
-        let Self { accumulator, lost, .. } = self;
+        let Self { slots, accumulator, lost, .. } = self;
         for (base, half) in (0..column).step_by(16).zip(row) {
-            let solved =
-                bits::ones_of((*half).into()).map(|bit| base + bit).take_while(|left| *left < column);
-            accumulator.data.extend(solved.map(|left| lost.place(left)));
+            let solved = bits::ones_of((*half).into()).map(|bit| base + bit);
+            for left in solved.take_while(|left| *left < column) {
+                accumulator.add(Slot::Data(lost.place(left)), slots);
+            }
         }
         Ok(lost.place(column))
     }
 
     fn lend_row(&mut self, rule: ParityRule, nb_frag: u16, k: NonZeroU16, row: &mut [u32]) -> bool {
-        self.row = (rule, k.get());
-        self.slots.block.lend_row(rule, nb_frag, k, row)
+        let Self { slots: Slots { block, .. }, accumulator, .. } = self;
+        let is_own = block.lend_row(rule, nb_frag, k, row);
+        // What has been loaded is, as a rule, the fragment of this row.
+        if let Some((_, sum)) = block.row(rule, k.get()).filter(|_| is_own) {
+            accumulator.recognise(sum, |accumulator| bits::add(&mut accumulator.fragments, row));
+        }
+        is_own
     }
 
     fn clear(&mut self, _acc: u16) {
@@ -336,32 +328,14 @@ impl FragmentStore for SharingStore {
     fn save(&mut self, _acc: u16, slot: Slot, _entry: Entry) -> Result<(), Infallible> {
         let Self { slots, accumulator, .. } = self;
         match slot {
+            Slot::Data(index) if accumulator.only() == Some(index) => {
+                bits::set(&mut slots.same, index.into());
+            }
             Slot::Data(index) => {
-                accumulator.work_out(slots);
+                accumulator.work_out(&slots.block);
                 slots.put(index, &accumulator.octets);
             }
-            Slot::Parity(index) => {
-                let line = slots.line_count();
-                let mut lines = accumulator.lines;
-                let content = match lines.get_mut(line / 64) {
-                    Some(word) if accumulator.data.is_empty() => {
-                        *word |= 1 << (line % 64);
-                        Parity::Sum(lines)
-                    }
-                    _ => {
-                        accumulator.work_out(slots);
-                        Parity::Line(u16::try_from(line).unwrap_or(u16::MAX))
-                    }
-                };
-                slots.lines.extend_from_slice(&accumulator.octets);
-                let index = usize::from(index);
-                if slots.parity.len() <= index {
-                    slots.parity.resize(index + 1, Parity::Nothing);
-                }
-                if let Some(parity) = slots.parity.get_mut(index) {
-                    *parity = content;
-                }
-            }
+            Slot::Parity(index) => slots.put_sum(index, accumulator),
         }
         Ok(())
     }

@@ -114,12 +114,16 @@ impl Way {
 
     /// Whether the next frame is lost.
     fn loses(&mut self) -> bool {
-        self.draws.draw(|draws| self.channel.loses(draws))
+        let Self { channel, draws } = self;
+        channel.certain().unwrap_or_else(|| draws.draw(|draws| channel.loses(draws)))
     }
 
     /// Calls for each of the next blocks of 64 frames with those that are lost. Not to be mixed with one at a time.
     fn lose_64(&mut self, blocks: usize, mut of_block: impl FnMut(usize, u64)) {
         let Self { channel, draws } = self;
+        if let Some(lost) = channel.certain() {
+            return (0..blocks).for_each(|block| of_block(block, if lost { u64::MAX } else { 0 }));
+        }
         draws.draw(|draws| (0..blocks).for_each(|block| of_block(block, channel.loses_64(draws))));
     }
 }

@@ -131,8 +131,10 @@ impl World {
 
     /// Puts an uplink on air.
     fn send(&mut self, device: u32, uplink: Uplink) {
-        // It may not have heard what was on air while it spoke before.
-        self.catch_up(device);
+        if self.scenario.radio.half_duplex {
+            // It did not hear what was on air while it spoke before, and remembers only when it spoke last.
+            self.catch_up(device);
+        }
         let Some(node) = self.nodes.get_mut(device as usize) else { return };
         let Some(parameters) = self.scenario.region.uplink(self.scenario.uplink_data_rate) else { return };
         let airtime = parameters.modulation.uplink(uplink.1.len());

@@ -29,43 +29,81 @@ fn what_the_sender_has_is_not_copied() {
     assert_eq!(store.slots.other.len(), 1);
 }
 
-/// Over the whole row it is one for the sum and one for each that is not known, but only if the sender has
-/// what is known.
+fn set_of(places: &[u16]) -> [u32; 3] {
+    let mut set = [0; 3];
+    for place in places {
+        bits::set(&mut set, u32::from(*place));
+    }
+    set
+}
+
+/// What is parity of the sender's stays a set of its fragments, and what is solved for is one of them; no octet is added.
 #[test]
-fn the_shorter_way_to_a_sum_is_taken() {
-    let SharingStore { mut slots, .. } = store();
-    let block = Arc::clone(&slots.block);
-    for k in 1..10 {
-        let (row, sum) = block.row(ParityRule::V1, k).unwrap();
-        let picks: Vec<u16> = Ones::new(row).collect();
-        slots.same.fill(u32::MAX);
-        for count in 0..=picks.len() {
-            // All that it does not pick is known as well.
-            let mut known: Vec<u32> = row.iter().map(|word| !word).collect();
-            for place in &picks[..count] {
-                bits::set(&mut known, u32::from(*place));
-            }
-            let shorter = count > 1 + (picks.len() - count);
-            let whole = slots.whole((ParityRule::V1, k), row, &known);
-            assert_eq!(whole, shorter.then_some(sum), "{count} of {} known", picks.len());
-        }
-        let all = [u32::MAX; 3];
-        assert_eq!(slots.whole((ParityRule::V1, k + 1), row, &all), None, "the row is another");
-        slots.same[usize::from(picks[0] / 32)] ^= 1 << (picks[0] % 32);
-        assert_eq!(slots.whole((ParityRule::V1, k), row, &all), None, "one is not what the sender has");
+fn sums_of_what_the_sender_has_are_sets() {
+    let mut store = store();
+    let block = Arc::clone(&store.slots.block);
+    let (k, mut row) = (NonZeroU16::new(3).unwrap(), [0; 3]);
+    let (words, sum) = block.row(ParityRule::V1, k.get()).unwrap();
+    // Two of those that it picks are lost. One of them comes late, the other is solved for.
+    let lost: Vec<u16> = Ones::new(words).take(2).collect();
+    let known = set_of(&lost).map(|word| !word);
+    for index in (0..NB_FRAG).filter(|index| !lost.contains(index)) {
+        store.keep(block.fragment(index).unwrap(), Slot::Data(index), ENTRY).unwrap();
+    }
+    store.load(&sum[..5]);
+    assert!(store.lend_row(ParityRule::V1, NB_FRAG, k, &mut row));
+    store.take_off_known(&mut row, &known).unwrap();
+    assert_eq!(row, [0b11, 0, 0]);
+    store.save(0, Slot::Parity(1), ENTRY).unwrap();
+    assert_eq!(store.slots.parity(1), set_of(&lost));
+    store.load(block.fragment(lost[0]).unwrap());
+    store.take_off_known(&mut set_of(&lost[..1]), &known).unwrap();
+    assert_eq!(store.accumulator.only(), Some(lost[0]));
+    store.save(0, Slot::Data(lost[0]), ENTRY).unwrap();
+    store.clear(0);
+    store.xor_slot(Slot::Parity(1), 0).unwrap();
+    store.xor_solved(&[1], &known, 1).unwrap();
+    store.save(0, Slot::Data(lost[1]), ENTRY).unwrap();
+    assert!(store.slots.other.is_empty() && store.slots.rest.is_empty() && store.holds(block.image()));
+}
+
+/// Against looking at all places, from no zero to nothing but zeros.
+#[test]
+fn squeezing_onto_what_is_lost_is_squeezing() {
+    let mut state = 1_u32;
+    let mut random = || {
+        state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+        state ^ state >> 15
+    };
+    for round in 0..200 {
+        let more = [0, u32::MAX, 0xffff_0000, 0xf0f0_f0f0][round % 4];
+        let known: [u32; 5] = core::array::from_fn(|_| if round % 8 == 4 { 0 } else { random() | more });
+        let mut row: [u32; 5] = core::array::from_fn(|_| random());
+        let mut expected = row;
+        bits::squeeze(&mut expected, &known);
+        let mut lost = Lost::default();
+        lost.update(&known);
+        lost.squeeze(&mut row);
+        assert_eq!(row, expected, "{known:x?}");
     }
 }
 
-/// A set names so many lines; what comes after them is worked out.
+/// Octets that are not the sender's stay octets: in a parity slot beside the set, and in what is solved for with it.
 #[test]
-fn parity_is_a_sum_of_lines_while_they_have_names() {
+fn what_the_sender_does_not_have_is_kept_beside_the_set() {
     let mut store = store();
-    for index in 0..300 {
-        store.xor_slot(Slot::Parity(index / 2), 0).unwrap();
-        store.save(0, Slot::Parity(index), ENTRY).unwrap();
-        let named = matches!(store.slots.parity(index), Parity::Sum(_));
-        assert_eq!(named, usize::from(index) < NAMED, "parity slot {index}");
-    }
+    let (k, mut row) = (NonZeroU16::new(3).unwrap(), [0; 3]);
+    store.load(&[9; 5]);
+    assert!(store.lend_row(ParityRule::V1, NB_FRAG, k, &mut row));
+    store.xor_slot(Slot::Data(4), 0).unwrap();
+    store.save(0, Slot::Parity(0), ENTRY).unwrap();
+    assert_eq!(store.slots.rest.len(), 1);
+    store.clear(0);
+    store.xor_slot(Slot::Parity(0), 0).unwrap();
+    store.save(0, Slot::Data(7), ENTRY).unwrap();
+    store.read(Slot::Data(7)).unwrap();
+    assert_eq!(store.buffer(), [9; 5]);
+    assert_eq!(store.slots.other.len(), 1);
 }
 
 /// Against a store of its own with the same slots: one slot after the other, read first or not, and a row's
