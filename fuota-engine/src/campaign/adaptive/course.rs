@@ -140,7 +140,7 @@ impl Course {
         let verdict = match self.sample.filter(|_| self.verdict == Some(Verdict::Sample)) {
             Some(sample) if found.doubtful && !sample.reassures() => self.go_on(found),
             // Somebody who was silent has said what it misses.
-            Some(_) if !found.doubtful && found.named > 0 && !self.is_spent(found) => {
+            Some(_) if !found.doubtful && found.named > 0 && !self.may_report(found) => {
                 self.serve(found, found.batch)
             }
             Some(_) => self.decide(found),
@@ -178,7 +178,8 @@ impl Course {
     fn decide(&mut self, found: Findings) -> Verdict {
         let believed = self.silent >= TIMES || (found.named > 0 && self.quiet >= TIMES);
         let trusts = believed || (found.named > 0 && found.named <= SHORT_LIST);
-        let asks = (found.doubtful && trusts) || (found.unsure && self.silent >= TIMES);
+        let ends = self.silent >= TIMES || (self.quiet >= TIMES && self.may_report(found));
+        let asks = (found.doubtful && trusts) || (found.unsure && ends);
         if self.sample.is_none() && asks {
             return Verdict::Sample;
         }
@@ -194,7 +195,7 @@ impl Course {
         if self.quiet < TIMES {
             return Verdict::Again;
         }
-        if self.last_step || self.is_spent(found) {
+        if self.may_report(found) {
             return Verdict::Done;
         }
         self.last_step = true;
@@ -219,6 +220,11 @@ impl Course {
             return Verdict::Again;
         }
         self.serve(found, found.batch)
+    }
+
+    /// Whether nothing more is sent to those who are named.
+    const fn may_report(&self, found: Findings) -> bool {
+        (found.few_enough && self.last_step) || self.is_spent(found)
     }
 
     const fn is_spent(&self, found: Findings) -> bool {
@@ -326,6 +332,22 @@ mod tests {
         course.sample = Some(Sample { asked: 1, whole: 0, lacking: 0 });
         assert_eq!(course.judge(unsure), Verdict::Done);
         assert!(course.believes_silence());
+    }
+
+    /// Also where some may fail: who is silent beside those named would count as complete in the end.
+    #[test]
+    fn whose_silence_is_hard_to_believe_is_asked_before_others_may_fail() {
+        let few = Findings { few_enough: true, unsure: true, ..named(2, 40) };
+        let mut course = Course::new();
+        let verdicts = [few; 4].map(|poll| course.judge(poll));
+        assert_eq!(verdicts, [Verdict::Again, Verdict::Send(5), Verdict::Again, Verdict::Sample]);
+        // One of those asked misses something and may fail too.
+        course.sample = Some(Sample { asked: 3, whole: 2, lacking: 1 });
+        assert_eq!(course.judge(Findings { named: 3, unsure: false, ..few }), Verdict::Done);
+        assert!(course.believes_silence());
+        // If it may not, it is served like any other.
+        let mut course = Course { verdict: Some(Verdict::Sample), ..course };
+        assert_eq!(course.judge(Findings { few_enough: false, ..named(3, 40) }), Verdict::Send(40));
     }
 
     #[test]
