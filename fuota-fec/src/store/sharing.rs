@@ -182,11 +182,15 @@ impl Sum {
         }
     }
 
-    fn add_octets(&mut self, octets: &[u8]) {
-        if !self.has_octets {
+    /// Has octets to add to: zeros, if there are none.
+    fn have_octets(&mut self) {
+        if !core::mem::replace(&mut self.has_octets, true) {
             self.octets.fill(0);
-            self.has_octets = true;
         }
+    }
+
+    fn add_octets(&mut self, octets: &[u8]) {
+        self.have_octets();
         add_lines(&mut self.octets, core::iter::once(octets));
     }
 
@@ -219,14 +223,10 @@ impl Sum {
     }
 
     /// Makes octets of everything.
-    fn work_out(&mut self, block: &SharedBlock) -> &[u8] {
-        if !self.has_octets {
-            self.octets.fill(0);
-            self.has_octets = true;
-        }
+    fn work_out(&mut self, block: &SharedBlock) {
+        self.have_octets();
         add_lines(&mut self.octets, Ones::new(&self.fragments).filter_map(|place| block.slot(place)));
         self.fragments.fill(0);
-        &self.octets
     }
 }
 
