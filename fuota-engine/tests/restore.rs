@@ -12,10 +12,11 @@ use common::kinds::every_kind;
 use common::{Heard, START, Stage, answer_missing, fragment, good, multicast, spec};
 use fuota_engine::campaign::Campaign;
 use fuota_engine::campaign::event::{CampaignStatus, Event, Warning};
-use fuota_engine::campaign::io::{Input, Order, Output};
+use fuota_engine::campaign::io::{Input, Order, Output, Transmit};
 use fuota_engine::campaign::plan::Plan;
 use fuota_engine::campaign::record::{Entry, Record, Restore, RestoreError};
 use fuota_engine::campaign::spec::{CampaignSpec, Redundancy};
+use fuota_engine::time::GpsInstant;
 use fuota_proto::clock_sync::{self, v1::AppTimeReq};
 use fuota_proto::multicast::v1::McGroupSetupAns;
 use fuota_proto::{GpsSeconds, McGroupId, TimeToken};
@@ -147,42 +148,67 @@ fn what_a_device_was_answered_is_repeated_only_while_its_fate_is_unknown() {
     assert!(repeated > 0, "some crash comes before its report");
 }
 
-/// Whoever was answered while the server goes down for long asks again; nobody may send an answer whose time has passed.
-#[test]
-fn an_answer_that_is_no_longer_worth_sending_is_not_repeated() {
-    let mut spec = spec(2);
-    spec.devices[0].clock_sync = true;
-    let plan = Plan::new(spec).unwrap();
-    let mut campaign = Campaign::new(plan.clone(), START);
-    let (from, payload) = (plan.devices()[0].dev_eui, time_request());
-    campaign.handle(START, Input::Uplink { from, port: 202, payload: &payload, received: START });
-    let mut records = Vec::new();
-    let answer = loop {
-        match campaign.poll_output() {
-            Output::Persist(record) => records.push(record),
-            Output::Transmit(tx) if tx.port == 202 => break tx,
-            Output::Wait(_) => panic!("the device is answered"),
-            _ => {}
+/// A campaign that has answered a device's question for the time, and not heard what became of the answer.
+struct Answered {
+    plan: Plan,
+    records: Vec<Record>,
+    answer: Transmit,
+}
+
+impl Answered {
+    fn new() -> Self {
+        let mut spec = spec(2);
+        spec.devices[0].clock_sync = true;
+        let plan = Plan::new(spec).unwrap();
+        let mut campaign = Campaign::new(plan.clone(), START);
+        let (from, payload) = (plan.devices()[0].dev_eui, time_request());
+        campaign.handle(START, Input::Uplink { from, port: 202, payload: &payload, received: START });
+        let mut records = Vec::new();
+        loop {
+            match campaign.poll_output() {
+                Output::Persist(record) => records.push(record),
+                Output::Transmit(answer) if answer.port == 202 => return Self { plan, records, answer },
+                Output::Wait(_) => panic!("the device is answered"),
+                _ => {}
+            }
         }
-    };
-    let repeated_at = |now| {
-        let mut restore = Restore::new(plan.clone());
-        records.iter().for_each(|record| restore.apply(record.clone()).unwrap());
+    }
+
+    /// Restarts it; how often the answer is sent again, and is told to be.
+    fn restart(&mut self, now: GpsInstant) -> (usize, usize) {
+        let mut restore = Restore::new(self.plan.clone());
+        self.records.iter().for_each(|record| restore.apply(record.clone()).unwrap());
         let mut campaign = restore.finish(now).unwrap();
         let (mut sent, mut told) = (0, 0);
         loop {
             match campaign.poll_output() {
-                Output::Transmit(tx) => sent += usize::from(tx.id == answer.id),
+                Output::Persist(record) => self.records.push(record),
+                Output::Transmit(tx) => sent += usize::from(tx.id == self.answer.id),
                 Output::Event(Event::Warning(Warning::PossiblyRepeated { id })) => {
-                    told += usize::from(id == answer.id);
+                    told += usize::from(id == self.answer.id);
                 }
                 Output::Wait(_) => return (sent, told),
                 _ => {}
             }
         }
-    };
-    assert_eq!(repeated_at(answer.expires_at), (1, 1));
-    assert_eq!(repeated_at(answer.expires_at + Duration::from_secs(1)), (0, 0));
+    }
+}
+
+/// Whoever was answered while the server goes down for long asks again; nobody may send an answer whose time has passed.
+#[test]
+fn an_answer_that_is_no_longer_worth_sending_is_not_repeated() {
+    let answer = Answered::new().answer;
+    assert_eq!(Answered::new().restart(answer.expires_at), (1, 1));
+    assert_eq!(Answered::new().restart(answer.expires_at + Duration::from_secs(1)), (0, 0));
+}
+
+/// What one restart has to say does not grow with those before it.
+#[test]
+fn a_server_that_goes_down_again_and_again_tells_each_time_once_what_it_repeats() {
+    let mut answered = Answered::new();
+    for restart in 1..=100 {
+        assert_eq!(answered.restart(START + Duration::from_millis(restart)), (1, 1), "restart {restart}");
+    }
 }
 
 #[test]

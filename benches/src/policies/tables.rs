@@ -41,12 +41,17 @@ impl Sample<'_> {
         self.took.get(&contender).into_iter().flat_map(BTreeMap::values).map(|took| figure(took)).collect()
     }
 
-    /// A contender's frames in terms of another's with the same seed.
-    pub(super) fn ratios(&self, ours: Contender, theirs: Contender) -> Vec<f64> {
+    /// What two contenders took with the same seed, as one number.
+    fn paired(&self, [ours, theirs]: [Contender; 2], figure: impl Fn(&Took, &Took) -> f64) -> Vec<f64> {
         let (Some(ours), Some(theirs)) = (self.took.get(&ours), self.took.get(&theirs)) else {
             return Vec::new();
         };
-        ours.iter().filter_map(|(seed, ours)| Some(ours.frames / theirs.get(seed)?.frames)).collect()
+        ours.iter().filter_map(|(seed, ours)| Some(figure(ours, theirs.get(seed)?))).collect()
+    }
+
+    /// A contender's frames in terms of another's with the same seed.
+    pub(super) fn ratios(&self, ours: Contender, theirs: Contender) -> Vec<f64> {
+        self.paired([ours, theirs], |ours, theirs| ours.frames / theirs.frames)
     }
 
     /// A contender's frames, the same for every seed because they are fixed beforehand, in terms of another's in the mean:
@@ -75,6 +80,7 @@ pub(super) fn sections(devices: u32, runs: &[&Run]) -> Vec<Section> {
         section("devices", &devices_done),
         section("beside airtime, per campaign", &beside),
         section("devices that lie: airtime in terms of that without them", &liars),
+        section("overlap in terms of the same without", &overlap),
     ]
 }
 
@@ -157,6 +163,22 @@ fn beside(sample: &Sample<'_>) -> Row {
     ];
     let comparisons = vec![Comparison::with_limit(mean(&polled), 6.0, "polls")];
     Row { name: sample.name(), figures, comparisons }
+}
+
+fn overlap(sample: &Sample<'_>) -> Row {
+    let both = [Contender::AdaptiveOverlap, Contender::Adaptive];
+    let duration = sample.paired(both, |with, without| with.duration_s / without.duration_s);
+    let polls = sample.paired(both, |with, without| f64::from(with.polls) - f64::from(without.polls));
+    let wrong = sample.each(Contender::AdaptiveOverlap, |took| took.wrong.into()).iter().sum::<f64>();
+    let figures = vec![
+        Figure::new("seeds", duration.len() as f64, ""),
+        Figure::new("duration", mean(&duration), "x"),
+        Figure::new("±", half_width(&duration), ""),
+        Figure::new("airtime", mean(&sample.ratios(Contender::AdaptiveOverlap, Contender::Adaptive)), "x"),
+        Figure::new("polls more", mean(&polls), ""),
+        Figure::new("wrongly inferred", wrong, "devices"),
+    ];
+    Row { name: sample.name(), figures, comparisons: Vec::new() }
 }
 
 fn liars(sample: &Sample<'_>) -> Row {

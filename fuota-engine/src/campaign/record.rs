@@ -306,12 +306,15 @@ impl Campaign {
 
     /// Hands over again what was under way and whose outcome is not known.
     fn repeat_what_is_open(&mut self) {
-        // What waits here is handed over anew below; news is not.
+        // What waits here is handed over anew below, and told to be; other news is not.
         let replies = self.outputs.take_replies();
         self.outputs.retain(|output| {
             !matches!(
                 output,
-                Output::Transmit(_) | Output::Group(GroupOrder::Provision(_)) | Output::Derive(_)
+                Output::Transmit(_)
+                    | Output::Group(GroupOrder::Provision(_))
+                    | Output::Derive(_)
+                    | Output::Event(Event::Warning(Warning::PossiblyRepeated { .. }))
             )
         });
         // Whoever was to hear one that has run out asks again.
