@@ -36,6 +36,18 @@ pub(in crate::campaign) struct Track {
     pub(in crate::campaign) suspect: bool,
 }
 
+/// How doubtful it is that a device which fell silent has the block: the less, the more doubtful.
+///
+/// What it received since it spoke says less than how often it would have to have missed a poll, or its answers to have been
+/// lost.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(in crate::campaign) struct Doubt {
+    /// Polls since it spoke.
+    silent: u16,
+    /// By how many fragments it is expected to be beyond what it needs.
+    surplus: i64,
+}
+
 /// A count and what it refers to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(in crate::campaign) struct Count {
@@ -151,18 +163,26 @@ impl Track {
         need.saturating_mul(1 << self.stalls.min(MOST_DOUBLINGS)).min(u32::from(proof.max(1)).max(need))
     }
 
-    /// By how many fragments a device that last counted `missing` of `nb_frag` is expected to be beyond what it needs, now
-    /// that `sent` have been sent; `None` if it is beyond doubt.
+    /// How doubtful it is that a device which last counted `missing` of `nb_frag`, and was silent since, has the block now
+    /// that `sent` fragments have been sent and so many `polls` begun; `None` if it is beyond doubt.
     ///
     /// In doubt is what is less than [`DOUBT`] standard deviations, were its losses independent. They may come in bursts.
-    pub(in crate::campaign) fn surplus(&self, missing: u8, nb_frag: u16, sent: u16) -> Option<i64> {
+    pub(in crate::campaign) fn doubt(
+        &self,
+        missing: u8,
+        nb_frag: u16,
+        sent: u16,
+        polls: u16,
+    ) -> Option<Doubt> {
         let then = Count { missing, nb_frag, sent: self.counted_at };
         let (of, since) = (i64::from(then.sent.max(1)), i64::from(sent.saturating_sub(self.heard_at())));
         // Nobody loses next to nothing for sure.
         let lost = i64::from(then.lost()).max(of / 20);
         let surplus = since * (of - lost) - i64::from(missing) * of;
         let variance = since * lost * (of - lost);
-        (surplus < 0 || surplus * surplus < DOUBT * DOUBT * variance).then_some(surplus / of)
+        let is_doubtful = surplus < 0 || surplus * surplus < DOUBT * DOUBT * variance;
+        let silent = polls.saturating_sub(self.named_in());
+        is_doubtful.then_some(Doubt { silent, surplus: surplus / of })
     }
 
     /// Whether a device that last counted `missing` must still miss some now that `sent` fragments have been sent.
@@ -303,10 +323,22 @@ mod tests {
         // 30 of 229 lost.
         note(&mut track, 1, None, count(16, 215, 229));
         // 17 arrive of 20 in the mean, one more than it missed; the standard deviation is 1.5.
-        assert_eq!(track.surplus(16, 215, 249), Some(1));
-        assert_eq!(track.surplus(16, 215, 245), Some(-2));
+        assert_eq!(track.doubt(16, 215, 249, 3), Some(Doubt { silent: 2, surplus: 1 }));
+        assert_eq!(track.doubt(16, 215, 245, 3), Some(Doubt { silent: 2, surplus: -2 }));
         // 35 of 40, and six times 2.1: beyond doubt.
-        assert_eq!(track.surplus(16, 215, 269), None);
+        assert_eq!(track.doubt(16, 215, 269, 3), None);
+    }
+
+    /// To be silent in five polls takes more bad luck than to receive none of six fragments.
+    #[test]
+    fn who_spoke_last_is_in_doubt_most() {
+        let (mut early, mut late) = (Track::default(), Track::default());
+        note(&mut early, 1, None, count(97, 215, 227));
+        note(&mut late, 4, None, count(1, 215, 392));
+        let [early, late] =
+            [(early, 97), (late, 1)].map(|(track, missing)| track.doubt(missing, 215, 398, 6));
+        assert_eq!(early, Some(Doubt { silent: 5, surplus: -8 }));
+        assert!(late < early && late.is_some());
     }
 
     #[test]

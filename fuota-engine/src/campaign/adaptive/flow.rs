@@ -5,7 +5,7 @@ use alloc::vec::Vec;
 use fuota_proto::FragN;
 
 use super::ballot::step;
-use super::count::Count;
+use super::count::{Count, Doubt};
 use super::course::{Findings, Sample, Verdict};
 use super::hearing::Hearing;
 use super::{POLLS_MAX, REQUESTS};
@@ -227,9 +227,8 @@ impl Campaign {
         !self.plan.answers_fit(self.plan.answer_window())
     }
 
-    /// The devices of a stream that said before what they miss, and may well miss some still though they fell silent: the
-    /// surplus that they are expected to have, and who.
-    fn unsure(&self, at: usize) -> impl Iterator<Item = (i64, u32)> + '_ {
+    /// The devices of a stream that said before what they miss, and may well miss some still though they fell silent.
+    fn unsure(&self, at: usize) -> impl Iterator<Item = (Doubt, u32)> + '_ {
         let stream = self.streams.get(at);
         let nb_frag = stream.and_then(|stream| self.plan.group(stream.key.group)?.block());
         let nb_frag = nb_frag.map_or(0, |block| block.geometry.nb_frag());
@@ -240,8 +239,8 @@ impl Campaign {
                 && (1..stream.course.polls).contains(&member.track.named_in())
                 && !member.track.suspect
                 && !self.sticks(index);
-            let surplus = member.track.surplus(missing, nb_frag, stream.sent()).filter(|_| silent)?;
-            Some((surplus, index))
+            let doubt = member.track.doubt(missing, nb_frag, stream.sent(), stream.course.polls);
+            Some((doubt.filter(|_| silent)?, index))
         })
     }
 
