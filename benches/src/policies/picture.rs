@@ -120,12 +120,10 @@ fn draw(
     #[allow(clippy::cast_possible_truncation)]
     let at = |value: f64| LEFT + (value * scale).round() as i32;
     let bottom = TOP + GROUP * i32::try_from(samples.len())?;
-    for multiple in 0..=8_u8 {
-        let x = at(multiple.into());
-        if x <= width - RIGHT {
-            root.draw(&PathElement::new([(x, TOP), (x, bottom)], RGBColor(210, 210, 210)))?;
-            root.draw_text(&format!("{multiple} ×"), &style(13.0, HPos::Center), (x, bottom + 12))?;
-        }
+    let multiples = (0..=u8::MAX).map(|multiple| (multiple, at(multiple.into())));
+    for (multiple, x) in multiples.take_while(|(_, x)| *x <= width - RIGHT) {
+        root.draw(&PathElement::new([(x, TOP), (x, bottom)], RGBColor(210, 210, 210)))?;
+        root.draw_text(&format!("{multiple} ×"), &style(13.0, HPos::Center), (x, bottom + 12))?;
     }
     for (group, sample) in (0..).zip(samples) {
         let top = TOP + GROUP * group + 4;
