@@ -206,6 +206,16 @@ pub(crate) fn add<T: Copy + BitXorAssign>(target: &mut [T], source: &[T]) {
     }
 }
 
+/// Words that look random, the same every time.
+#[cfg(test)]
+pub(crate) fn noise() -> impl FnMut() -> u32 {
+    let mut state = 1_u32;
+    move || {
+        state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+        state ^ state >> 15
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use std::vec::Vec;
@@ -254,11 +264,7 @@ mod tests {
     /// Against looking at one bit after the other, for every number of zeros.
     #[test]
     fn squeezing_is_picking_one_by_one() {
-        let mut state = 1_u32;
-        let mut random = || {
-            state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
-            state ^ state >> 15
-        };
+        let mut random = noise();
         for round in 0..200 {
             let known: [u32; 5] =
                 core::array::from_fn(|_| random() | if round % 2 == 0 { random() } else { 0 });

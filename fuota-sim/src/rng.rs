@@ -167,6 +167,7 @@ impl Resting {
         key[..8].copy_from_slice(&self.seed.to_le_bytes());
         let mut rng = ChaCha8Rng::from_seed(key);
         rng.set_stream(self.stream);
+        // To set the place makes numbers at once, which a new stream does when it is drawn from.
         if self.drawn > 0 {
             rng.set_word_pos(self.drawn.into());
         }

@@ -5,6 +5,7 @@
 //! fragment, is a question of rank. Four octets are kept of each device.
 
 pub mod campaign;
+mod frames;
 mod report;
 
 use std::num::NonZero;
@@ -14,9 +15,10 @@ use fuota_engine::campaign::spec::Redundancy;
 use fuota_fec::batch::RankScratch;
 use rayon::iter::{IndexedParallelIterator as _, IntoParallelIterator as _, ParallelIterator as _};
 
+use self::frames::OnAir;
 pub use self::report::{BulkReport, summary};
 use crate::code::{Losses, Prepared};
-use crate::node::{Reached, bit};
+use crate::node::Reached;
 use crate::rng::{Draws, Stream};
 use crate::scenario::{DeviceGroup, Faults, Scenario};
 use crate::world::{Gateways, START, SimError, block};
@@ -150,21 +152,18 @@ fn run(scenario: &Scenario, block: Option<Block>) -> BulkRecord {
     let (nb_frag, parity) = (block.geometry.nb_frag(), block.parity);
     let fragments = u32::from(nb_frag) + u32::from(parity);
     let mut gateways = Gateways::new(scenario, fragments);
-    let alive: Vec<u64> =
-        (1..=fragments).map(|number| gateways.alive(START + block.gap * (number - 1), number)).collect();
-    let fleet = Fleet {
-        code: scenario.code().prepare(block.geometry, parity),
-        words: Alive::new(&alive, scenario.gateways.len()),
-        seed: scenario.seed,
-        fragments,
-    };
+    let mut on_air = OnAir::new(scenario.gateways.len());
+    for number in 1..=fragments {
+        on_air.push(gateways.alive(START + block.gap * (number - 1), number));
+    }
+    let fleet = Fleet { code: scenario.code().prepare(block.geometry, parity), on_air, seed: scenario.seed };
     let of_group = |device: u32| scenario.group(device).or(scenario.fleet.last());
     let devices = (0..scenario.devices() as usize).into_par_iter().with_min_len(CHUNK).map_init(
         Scratch::default,
         |scratch, device| {
             let device = u32::try_from(device).unwrap_or(u32::MAX);
             of_group(device).map_or(Held { complete_at: None, received: 0 }, |group| {
-                fleet.hold(device, &mut Reached::new(scenario, group, device), scratch)
+                fleet.hold(device, Reached::new(scenario, group, device), scratch)
             })
         },
     );
@@ -174,13 +173,9 @@ fn run(scenario: &Scenario, block: Option<Block>) -> BulkRecord {
 /// What all devices share.
 struct Fleet {
     code: Prepared,
-    words: Alive,
+    on_air: OnAir,
     seed: u64,
-    fragments: u32,
 }
-
-/// For each gateway, a bit for each fragment that it sent; `None` if it sent all of them.
-struct Alive(Vec<Option<Vec<u64>>>);
 
 /// Memory that a task works in.
 #[derive(Default)]
@@ -189,48 +184,17 @@ struct Scratch {
     rank: RankScratch,
 }
 
-impl Alive {
-    fn new(alive: &[u64], gateways: usize) -> Self {
-        let of_gateway = |gateway: usize| {
-            let sent = |set: &u64| set & bit(gateway) != 0;
-            if alive.iter().all(sent) {
-                return None;
-            }
-            let word = |fragments: &[u64]| {
-                let bits = fragments.iter().enumerate().filter(|(_, set)| sent(set));
-                bits.fold(0, |word, (place, _)| word | 1 << place)
-            };
-            Some(alive.chunks(64).map(word).collect())
-        };
-        Self((0..gateways).map(of_gateway).collect())
-    }
-
-    /// Which of 64 fragments a gateway sent.
-    fn word(&self, gateway: usize, place: usize) -> u64 {
-        let sent = self.0.get(gateway).and_then(Option::as_ref);
-        sent.map_or(u64::MAX, |words| words.get(place).copied().unwrap_or(u64::MAX))
-    }
-}
-
 impl Fleet {
     /// Draws what a device loses, and tells what it holds.
-    fn hold(&self, device: u32, reached: &mut Reached, scratch: &mut Scratch) -> Held {
-        let words = (self.fragments as usize).div_ceil(64);
-        scratch.lost.clear();
-        scratch.lost.resize(words, u64::MAX);
-        if let (Some(last), Some(beyond)) =
-            (scratch.lost.last_mut(), (words * 64).checked_sub(self.fragments as usize))
-        {
-            *last >>= beyond;
+    fn hold(&self, device: u32, links: Reached, scratch: &mut Scratch) -> Held {
+        let fragments = self.on_air.count();
+        self.on_air.lost_on(links, &mut scratch.lost);
+        // What was never on air is not lost either.
+        if let (Some(last), Some(beyond)) = (scratch.lost.last_mut(), fragments.checked_sub(1)) {
+            *last &= u64::MAX >> (63 - beyond % 64);
         }
-        // Lost is what no gateway brings.
-        reached.next(words, |gateway, place, link_lost| {
-            if let Some(lost) = scratch.lost.get_mut(place) {
-                *lost &= link_lost | !self.words.word(gateway, place);
-            }
-        });
         let lost_in_all: u32 = scratch.lost.iter().map(|lost| lost.count_ones()).sum();
-        let count = u16::try_from(self.fragments).unwrap_or(u16::MAX);
+        let count = u16::try_from(fragments).unwrap_or(u16::MAX);
         let losses = Losses { words: &scratch.lost, count };
         // Few codes draw anything.
         let mut draws = None;
@@ -238,7 +202,7 @@ impl Fleet {
         let complete_at = self.code.complete_at(losses, &mut scratch.rank, draw);
         Held {
             complete_at: complete_at.and_then(NonZero::new),
-            received: u16::try_from(self.fragments - lost_in_all).unwrap_or(u16::MAX),
+            received: u16::try_from(fragments - lost_in_all).unwrap_or(u16::MAX),
         }
     }
 }

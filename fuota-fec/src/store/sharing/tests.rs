@@ -70,11 +70,7 @@ fn sums_of_what_the_sender_has_are_sets() {
 /// Against looking at all places, from no zero to nothing but zeros.
 #[test]
 fn squeezing_onto_what_is_lost_is_squeezing() {
-    let mut state = 1_u32;
-    let mut random = || {
-        state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
-        state ^ state >> 15
-    };
+    let mut random = bits::noise();
     for round in 0..200 {
         let more = [0, u32::MAX, 0xffff_0000, 0xf0f0_f0f0][round % 4];
         let known: [u32; 5] = core::array::from_fn(|_| if round % 8 == 4 { 0 } else { random() | more });

@@ -12,7 +12,8 @@ use crate::fleet::Fleet;
 impl Stage<'_> {
     /// A status answer reaches the campaign.
     pub(super) fn report(&mut self, device: u32) {
-        let missing = if self.lies(device) { self.liars.missing.into() } else { self.bits.missing(device) };
+        let missing =
+            if self.liars.include(device) { self.liars.missing.into() } else { self.bits.missing(device) };
         let answer = frag::FragSessionStatusAns {
             nb_frag_received: FragCount::MIN,
             frag_index: fuota_proto::FragIndex::MIN,

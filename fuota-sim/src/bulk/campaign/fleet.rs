@@ -10,8 +10,8 @@ use fuota_engine::time::GpsInstant;
 use fuota_fec::batch::{ParityColumns, RankScratch};
 use rayon::iter::{IndexedParallelIterator as _, IntoParallelRefMutIterator as _, ParallelIterator as _};
 
-use super::frames::OnAir;
 use super::uplinks::Uplinks;
+use crate::bulk::frames::OnAir;
 use crate::node::{Air, Reached};
 use crate::scenario::{DeviceGroup, Scenario};
 use crate::world::Gateways;

@@ -9,7 +9,6 @@
 mod agenda;
 mod answers;
 mod fleet;
-mod frames;
 mod oracle;
 mod uplinks;
 
@@ -47,6 +46,12 @@ pub struct Liars {
     pub devices: u32,
     /// What they say.
     pub missing: u8,
+}
+
+impl Liars {
+    const fn include(self, device: u32) -> bool {
+        device < self.devices
+    }
 }
 
 /// What a campaign took from its first fragment on, and what became of it.
@@ -304,8 +309,8 @@ impl<'a> Stage<'a> {
             }
             (Dest::Multicast(_), Some(frag::Downlink::FragSessionStatusReq(request))) => {
                 self.bits.request(self.now);
-                let liars = self.liars.devices;
-                let in_any_case = |device| request.participants || device < liars;
+                let liars = self.liars;
+                let in_any_case = |device| request.participants || liars.include(device);
                 let answers = self.bits.poll(self.now, &mut self.uplinks, in_any_case);
                 self.agenda.poll(answers);
             }
@@ -326,17 +331,13 @@ impl<'a> Stage<'a> {
 
     /// Whether a device that hears a status request has something to say (TS004-1.0.0 §3.2).
     fn answers(&mut self, device: u32, participants: bool) -> bool {
-        participants || self.lies(device) || self.bits.missing(device) > 0
+        participants || self.liars.include(device) || self.bits.missing(device) > 0
     }
 
     /// When a device that was asked for its status answers; one answer at a time waits for its moment.
     fn answer_at(&mut self, device: u32) -> Option<GpsInstant> {
         let air = self.bits.air(device)?;
         self.uplinks.answer_at(device, air, self.now)
-    }
-
-    const fn lies(&self, device: u32) -> bool {
-        device < self.liars.devices
     }
 
     fn record(&mut self, outcome: Outcome) -> CampaignRecord {
